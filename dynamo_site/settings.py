@@ -1,0 +1,130 @@
+"""All settings of an installation, from the environment; every one has an embedded default.
+
+Where things are is set here; what operators tune is in the database (see ``inventory.tuning``);
+policies are files. docs/deployment.md lists every variable, and a test holds that list to this file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import dj_database_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def _environment_flag(name: str, default: bool) -> bool:
+    return os.environ.get(name, str(default)).strip().lower() in {"1", "true", "yes", "y", "on"}
+
+
+def _environment_list(name: str, default: str) -> list[str]:
+    return [item for item in os.environ.get(name, default).replace(",", " ").split() if item]
+
+
+def _secret(name: str, file_name: str) -> str:
+    """A secret from the environment, or one made at first use and kept readable by its owner only."""
+    if name in os.environ:
+        return os.environ[name]
+    path = DYNAMO_HOME / file_name
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as stream:
+        value = secrets.token_urlsafe(48)
+        stream.write(value)
+    return value
+
+
+DYNAMO_HOME = Path(os.environ.get("DYNAMO_HOME", BASE_DIR / "var")).resolve()
+DYNAMO_HOME.mkdir(parents=True, exist_ok=True)
+
+SECRET_KEY = _secret("DYNAMO_SECRET_KEY", "secret_key")
+DEBUG = _environment_flag("DYNAMO_DEBUG", False)
+ALLOWED_HOSTS = _environment_list("DYNAMO_ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]")
+CSRF_TRUSTED_ORIGINS = _environment_list("DYNAMO_TRUSTED_ORIGINS", "")
+
+DATABASE_URL = os.environ.get("DATABASE_URL", f"sqlite:///{DYNAMO_HOME / 'dynamo.sqlite3'}")
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60)}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Write-ahead log: readers never wait. IMMEDIATE: two writers queue instead of failing half-way.
+    DATABASES["default"]["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+    }
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        charset="utf8mb4", init_command="SET sql_mode='STRICT_TRANS_TABLES', NAMES utf8mb4 COLLATE utf8mb4_bin",
+        isolation_level="read committed",
+    )
+
+REDIS_URL = os.environ.get("REDIS_URL", f"unix://{DYNAMO_HOME / 'redis.sock'}")
+
+# Inventory: where snapshots are mapped from, where checkpoints and history are kept, where the server listens.
+INVENTORY_IMAGE_DIR = Path(os.environ.get("INVENTORY_IMAGE_DIR", DYNAMO_HOME / "image"))
+INVENTORY_CHECKPOINT_DIR = Path(os.environ.get("INVENTORY_CHECKPOINT_DIR", DYNAMO_HOME / "checkpoint"))
+INVENTORY_URL = os.environ.get("INVENTORY_URL", "grpc://127.0.0.1:39626")
+INVENTORY_TOKEN = _secret("INVENTORY_TOKEN", "inventory_token")
+HISTORY_DIR = Path(os.environ.get("DYNAMO_HISTORY_DIR", DYNAMO_HOME / "history"))
+POLICY_DIR = Path(os.environ.get("DYNAMO_POLICY_DIR", DYNAMO_HOME / "policies"))
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_celery_beat",
+    "inventory",
+    "scheduler",
+    "registry",
+    "fileops",
+    "detox",
+    "dealer",
+    "consistency",
+    "dynamo_site",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "dynamo_site.urls"
+WSGI_APPLICATION = "dynamo_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "dynamo_site" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static_collected"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "/admin/login/"
+DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("DYNAMO_MAX_UPLOAD_BYTES", 64 * 1024 * 1024))

@@ -1,0 +1,163 @@
+"""The tables of the inventory's image, each declared once: names, types, units, keys.
+
+Everything else that speaks of these tables (image chunks, database models, Flight, change sets, SQL, documentation)
+derives from the declarations here. Times are UTC in integer seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+STORAGE_TYPES = ("DISK", "MSS", "BUFFER", "UNKNOWN")
+SITE_STATUSES = ("READY", "WAITROOM", "MORGUE", "UNKNOWN")
+DATASET_STATUSES = ("UNKNOWN", "DELETED", "DEPRECATED", "INVALID", "PRODUCTION", "VALID", "IGNORED")
+OWNERSHIP_LEVELS = ("Dataset", "Block")
+NO_GROUP_ID = 0
+NO_GROUP_NAME = "None"
+
+StorageType = pl.Enum(STORAGE_TYPES)
+SiteStatus = pl.Enum(SITE_STATUSES)
+DatasetStatus = pl.Enum(DATASET_STATUSES)
+OwnershipLevel = pl.Enum(OWNERSHIP_LEVELS)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: ``unit`` is "bytes", "seconds" … or empty; ``nullable`` says whether null has a meaning."""
+
+    name: str
+    dtype: pl.DataType | type[pl.DataType]
+    description: str
+    unit: str = ""
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; ``key`` names the columns rows are unique and sorted by.
+
+    A table with ``dataset_id`` is split into chunks by ranges of datasets; the others are one small chunk together.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    description: str
+
+    @property
+    def schema(self) -> pl.Schema:
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    @property
+    def chunked(self) -> bool:
+        return "dataset_id" in self.schema
+
+
+def _column(
+    name: str, dtype: pl.DataType | type[pl.DataType], description: str, unit: str = "", nullable: bool = False
+) -> Column:
+    return Column(name, dtype, description, unit, nullable)
+
+
+_DATASET = _column("dataset_id", pl.UInt32, "dataset")
+_BLOCK = _column("block_id", pl.UInt32, "block")
+_SITE = _column("site_id", pl.UInt16, "site")
+_GROUP = _column("group_id", pl.UInt16, "owner; 0 is nobody")
+
+_TABLES = (
+    Table("groups", ("group_id",), (
+        _GROUP,
+        _column("name", pl.String, "unique name; group 0 is called None and always exists"),
+        _column("level", OwnershipLevel, "level at which the group owns data"),
+    ), "owners of replicas"),
+    Table("sites", ("site_id",), (
+        _SITE,
+        _column("name", pl.String, "unique name"),
+        _column("host", pl.String, "storage element's host"),
+        _column("storage_type", StorageType, "kind of storage"),
+        _column("backend", pl.String, "URL of the storage's root, e.g. root://host:1094//store-root or file:///path"),
+        _column("status", SiteStatus, "whether the site can be used"),
+    ), "storage sites"),
+    Table("path_rules", ("site_id", "protocol", "position"), (
+        _SITE,
+        _column("protocol", pl.String, "access protocol, e.g. root, file, davs"),
+        _column("position", pl.UInt16, "rules are tried in this order"),
+        _column("chain", pl.String, "protocol whose result is this rule's input; null: the LFN itself", nullable=True),
+        _column("lfn_pattern", pl.String, "regular expression over the whole input"),
+        _column("pfn_template", pl.String, "result with {0}-style captures"),
+    ), "rules that map an LFN to a physical name at a site"),
+    Table("partitions", ("partition_id",), (
+        _column("partition_id", pl.UInt16, "partition"),
+        _column("name", pl.String, "unique name; may hold blanks"),
+        _column("definition", pl.String, "condition over block replicas, or [A, B] for a union"),
+    ), "partitions of the storage"),
+    Table("quotas", ("site_id", "partition_id"), (
+        _SITE,
+        _column("partition_id", pl.UInt16, "simple partition"),
+        _column("quota", pl.Int64, "negative: no limit; 0: no space", "bytes"),
+    ), "space of a partition at a site; what is not listed is 0"),
+    Table("datasets", ("dataset_id",), (
+        _DATASET,
+        _column("name", pl.String, "unique name"),
+        _column("status", DatasetStatus, "production status"),
+        _column("data_type", pl.String, "e.g. mc, data"),
+        _column("software_version", pl.String, "X_Y_Z or X_Y_Z_suffix", nullable=True),
+        _column("is_open", pl.Boolean, "may get further blocks"),
+        _column("last_update", pl.Int64, "last change of content", "seconds"),
+        _column("usage_rank", pl.Float64, "given rank; null: computed from use", nullable=True),
+        _column("num_access", pl.Int64, "accesses by jobs"),
+        _column("last_access", pl.Int64, "last access by jobs; 0: unknown", "seconds"),
+        _column("demand_rank", pl.Float64, "demand from the popularity source"),
+    ), "datasets with their attributes"),
+    Table("blocks", ("dataset_id", "block_id"), (
+        _DATASET,
+        _BLOCK,
+        _column("name", pl.String, "unique within the dataset"),
+        _column("size", pl.Int64, "sum of its files", "bytes"),
+        _column("num_files", pl.UInt32, "number of its files, known one by one or not"),
+        _column("is_open", pl.Boolean, "may get further files"),
+        _column("last_update", pl.Int64, "last change of content", "seconds"),
+    ), "blocks of datasets"),
+    Table("files", ("dataset_id", "block_id", "file_id"), (
+        _DATASET,
+        _BLOCK,
+        _column("file_id", pl.UInt64, "file"),
+        _column("directory", pl.String, "directory part of the LFN, without the last slash"),
+        _column("base_name", pl.String, "last part of the LFN"),
+        _column("size", pl.Int64, "size", "bytes"),
+        _column("adler32", pl.UInt32, "checksum; null: not known", nullable=True),
+        _column("crc32", pl.UInt32, "checksum (POSIX cksum); null: not known", nullable=True),
+    ), "files of blocks; a block of which files are only counted has none"),
+    Table("dataset_replicas", ("dataset_id", "site_id"), (
+        _DATASET,
+        _SITE,
+        _column("growing", pl.Boolean, "shall get the dataset's future blocks"),
+        _GROUP,
+    ), "datasets at sites"),
+    Table("block_replicas", ("dataset_id", "block_id", "site_id"), (
+        _DATASET,
+        _BLOCK,
+        _SITE,
+        _GROUP,
+        _column("custodial", pl.Boolean, "the site keeps this copy for good"),
+        _column("size", pl.Int64, "bytes present", "bytes"),
+        _column("num_files", pl.UInt32, "files present"),
+        _column("complete", pl.Boolean, "all files and bytes of the block are present"),
+        _column("last_update", pl.Int64, "last change", "seconds"),
+    ), "blocks at sites"),
+    Table("replica_files", ("dataset_id", "block_id", "site_id", "file_id"), (
+        _DATASET,
+        _BLOCK,
+        _SITE,
+        _column("file_id", pl.UInt64, "file that is present"),
+    ), "files present in incomplete block replicas; a complete replica has no rows"),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
+
+
+def empty_frame(name: str) -> pl.DataFrame:
+    """An empty frame of the table ``name``."""
+    return pl.DataFrame(schema=TABLES[name].schema)
