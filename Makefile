@@ -1,0 +1,72 @@
+# Everything a developer or a visitor can run; `make` alone lists it.
+# Variables: PYTHON (python 3.11 or newer), VENV (where the environment is made), ARGS (passed on).
+
+PYTHON ?= python3.11
+VENV   ?= .venv
+ARGS   ?=
+BIN    := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# Suites that talk to the database; `make test` runs them a second time, on MariaDB.
+DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tests/fileops)
+PARALLEL ?= -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-mariadb soak lint types bench docs requirements packages clean
+
+help: ## list what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.stamp-run ## make the Python environment (wheels only, no compiler)
+
+demo: setup ## a whole Dynamo with real storage sites on this machine; ARGS=--check goes through it once
+	$(BIN)/python -m testbed $(ARGS)
+
+test: packages $(VENV)/.stamp-dev ## install what is tested against (apt), then run all tests, also on MariaDB
+	$(PYTEST) $(PARALLEL) $(ARGS)
+	DYNAMO_TEST_DATABASE=mariadb $(PYTEST) $(PARALLEL) -m "not slow" $(ARGS) $(DATABASE_SUITES)
+
+test-fast: $(VENV)/.stamp-dev ## tests that take less than a second each and need no server
+	$(PYTEST) $(PARALLEL) -m "not slow and not services" $(ARGS)
+
+test-mariadb: $(VENV)/.stamp-dev ## the database suites on MariaDB only
+	DYNAMO_TEST_DATABASE=mariadb $(PYTEST) $(PARALLEL) $(ARGS) $(DATABASE_SUITES)
+
+soak: $(VENV)/.stamp-dev ## long seeded runs with faults, and large inventories; hours with ARGS="--soak-rounds N"
+	$(PYTEST) -m soak --timeout 0 $(ARGS)
+
+lint: $(VENV)/.stamp-dev ## style and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.stamp-dev ## type hints
+	$(BIN)/mypy
+
+bench: setup ## measure; ARGS="--datasets 43000 --json"
+	$(BIN)/python -m benchmarks.detox $(ARGS)
+
+docs: setup ## write the generated pages of docs/ again
+	$(BIN)/python manage.py write_docs
+
+packages: ## install the servers and headers that the tests need (root or sudo), or say what is missing
+	@tools/system-packages
+
+requirements: $(VENV)/.stamp-dev ## compile requirements*.txt from pyproject.toml again
+	@tools/compile-requirements $(BIN)/pip-compile
+
+clean: ## remove what was made, but not var/ (data) nor the environment
+	rm -rf build static_collected .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@tools/make-environment $(PYTHON) $(VENV)
+
+$(VENV)/.stamp-run: requirements.txt requirements-xrootd.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --only-binary :all: --requirement requirements.txt
+	@tools/try-xrootd $(BIN)/python
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-run requirements-production.txt requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements-production.txt --requirement requirements-dev.txt
+	@touch $@
