@@ -1,0 +1,50 @@
+"""What can go wrong with the inventory, one type per kind of trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class InventoryError(Exception):
+    """Base of all: the text says what happened, to what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a change set or a document: ``where`` (table and row, or path in the document), ``what`` is wrong."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class ChangeRefused(InventoryError):
+    """A change set is wrong; nothing of it was applied. ``problems`` tells every mistake."""
+
+    _SHOWN = 20
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        shown = [str(problem) for problem in self.problems[: self._SHOWN]]
+        if len(self.problems) > self._SHOWN:
+            shown.append(f"… and {len(self.problems) - self._SHOWN} more")
+        super().__init__("refused, nothing was changed:\n  " + "\n  ".join(shown))
+
+
+class TurnLost(InventoryError):
+    """The writer's token is older than one already seen: another writer has had its turn since."""
+
+
+class LeadershipLost(InventoryError):
+    """This server's epoch is not the newest: another server leads."""
+
+
+class InventoryUnavailable(InventoryError):
+    """No inventory server answers, or it cannot write now; trying again later is right."""
+
+
+class VersionGone(InventoryError):
+    """The wanted version is not kept any more."""

@@ -1,0 +1,67 @@
+"""One version of the inventory, as frames by table name; immutable, cheap to open, shared by all readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from inventory.schema import NO_GROUP_ID, NO_GROUP_NAME, TABLES, empty_frame
+
+_NAME_OF = {"dataset_id": ("datasets", "dataset"), "site_id": ("sites", "site"), "group_id": ("groups", "group")}
+
+
+class Snapshot:
+    """Frames of one version; ``version`` is the number of the last log record in it, ``time`` that record's UTC seconds."""
+
+    def __init__(self, tables: Mapping[str, pl.LazyFrame], version: int = 0, time: int = 0) -> None:
+        self.version = version
+        self.time = time
+        self._tables = dict(tables)
+        self._frames: dict[str, pl.DataFrame] = {}
+
+    @classmethod
+    def from_frames(cls, frames: Mapping[str, pl.DataFrame], version: int = 0, time: int = 0) -> Snapshot:
+        """A snapshot of frames in memory; absent tables are empty. Frames must have the columns of ``schema.TABLES``."""
+        complete = {name: frames.get(name, empty_frame(name)).select(TABLES[name].schema.names()) for name in TABLES}
+        groups = complete["groups"]
+        if NO_GROUP_ID not in groups["group_id"]:
+            nobody = {"group_id": [NO_GROUP_ID], "name": [NO_GROUP_NAME], "level": ["Dataset"]}
+            complete["groups"] = pl.concat([pl.DataFrame(nobody, schema=groups.schema), groups])
+        return cls({name: frame.lazy() for name, frame in complete.items()}, version, time)
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """The table ``name`` with the columns that ``schema.TABLES`` declares."""
+        return self._tables[name]
+
+    def frame(self, name: str) -> pl.DataFrame:
+        """The same, collected once."""
+        if name not in self._frames:
+            self._frames[name] = self._tables[name].collect()
+        return self._frames[name]
+
+    def named(self, name: str) -> pl.LazyFrame:
+        """The table with names beside ids: ``dataset``, ``site``, ``group``, ``block``, ``lfn`` where it has their ids."""
+        table = self.table(name)
+        own = {"datasets": "dataset_id", "sites": "site_id", "groups": "group_id"}.get(name)
+        for key, (other, label) in _NAME_OF.items():
+            if key in TABLES[name].schema and key != own:
+                table = table.join(self.table(other).select(key, pl.col("name").alias(label)), on=key, how="left")
+        if "block_id" in TABLES[name].schema and name != "blocks":
+            blocks = self.table("blocks").select("block_id", pl.col("name").alias("block"))
+            table = table.join(blocks, on="block_id", how="left")
+        if name == "files":
+            return table.with_columns(lfn())
+        if name == "replica_files":
+            return table.join(self.table("files").select("file_id", lfn()), on="file_id", how="left")
+        return table
+
+    def row(self, table: str, name: str) -> dict[str, object] | None:
+        """The row called ``name`` of groups, sites, partitions or datasets; None when there is none."""
+        rows = self.table(table).filter(pl.col("name") == name).collect()
+        return rows.row(0, named=True) if rows.height else None
+
+
+def lfn() -> pl.Expr:
+    """The whole LFN of a row with ``directory`` and ``base_name``."""
+    return pl.format("{}/{}", "directory", "base_name").alias("lfn")
