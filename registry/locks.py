@@ -1,0 +1,185 @@
+"""Detox locks: setting, releasing and listing them, and which block replicas they keep Detox off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from inventory.schema import TABLES
+from inventory.snapshot import Snapshot
+from registry.errors import Denied, NotThere, Refused
+from registry.models import DetoxLock
+from registry.naming import matches
+from registry.requests import item_parts
+from registry.settings import registry_settings
+
+LOCKED = pl.Schema({name: TABLES["block_replicas"].schema[name] for name in ("dataset_id", "block_id", "site_id")})
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One lock as its owner wants it; empty ``sites`` or ``groups``: all."""
+
+    item: str
+    expires: datetime
+    sites: str = ""
+    groups: str = ""
+    comment: str = ""
+
+
+def in_force(now: datetime) -> QuerySet[DetoxLock]:
+    """Locks that are neither released nor expired at ``now``."""
+    return DetoxLock.objects.filter(unlocked=None, expires__gt=now)
+
+
+def locked(snapshot: Snapshot, now: int) -> pl.DataFrame:
+    """Block replicas that a lock covers at ``now`` (UTC seconds): dataset_id, block_id, site_id, each once.
+
+    A site or group pattern that matches nothing any more stands for all of them: in doubt data stays.
+    """
+    rows = in_force(datetime.fromtimestamp(now, UTC)).values_list("item", "sites", "groups")
+    return covered(snapshot, list(rows))
+
+
+def covered(snapshot: Snapshot, locks: Sequence[tuple[str, str, str]]) -> pl.DataFrame:
+    """The same for ``locks`` (item, sites, groups); pure. Locks of like sites and groups are looked up together."""
+    by_where: dict[tuple[str, str], list[str]] = {}
+    for item, sites, groups in locks:
+        by_where.setdefault((sites, groups), []).append(item)
+    found = [_covered(snapshot, items, sites, groups) for (sites, groups), items in by_where.items()]
+    if not found:
+        return pl.DataFrame(schema=LOCKED)
+    return pl.concat(pl.collect_all(found)).unique().sort(LOCKED.names())
+
+
+def _covered(snapshot: Snapshot, items: list[str], sites: str, groups: str) -> pl.LazyFrame:
+    replicas = snapshot.table("block_replicas").join(_items(snapshot, items), on="dataset_id", how="inner")
+    replicas = replicas.filter(pl.col("only_block").is_null() | (pl.col("only_block") == pl.col("block_id")))
+    for table, key, pattern in (("sites", "site_id", sites), ("groups", "group_id", groups)):
+        chosen = _ids(snapshot, table, key, pattern)
+        if chosen is not None:
+            replicas = replicas.filter(pl.col(key).is_in(chosen.implode()))
+    return replicas.select(LOCKED.names())
+
+
+def _ids(snapshot: Snapshot, table: str, key: str, pattern: str) -> pl.Series | None:
+    """Ids that the glob matches; None: all."""
+    if not pattern:
+        return None
+    ids = snapshot.frame(table).filter(matches("name", [pattern]))[key]
+    return ids if len(ids) else None
+
+
+def _items(snapshot: Snapshot, items: list[str]) -> pl.LazyFrame:
+    """dataset_id and only_block (block id; null: every block) of what the items name."""
+    parts = [item_parts(item) for item in items]
+    whole = [dataset for dataset, block in parts if block is None]
+    datasets = snapshot.table("datasets").select("dataset_id", "name")
+    found = []
+    if whole:
+        chosen = datasets.filter(matches("name", whole))
+        found.append(chosen.select("dataset_id", only_block=pl.lit(None, pl.UInt32)))
+    blocks = [(dataset, block) for dataset, block in parts if block is not None]
+    if blocks:
+        wanted = pl.LazyFrame(blocks, {"dataset": pl.String, "block": pl.String}, orient="row")
+        known = datasets.join(wanted, left_on="name", right_on="dataset").select("dataset_id", "block")
+        all_blocks = snapshot.table("blocks").select("dataset_id", "name", only_block="block_id")
+        joined = all_blocks.join(known, left_on=["dataset_id", "name"], right_on=["dataset_id", "block"])
+        found.append(joined.select("dataset_id", pl.col("only_block").cast(pl.UInt32)))
+    return pl.concat(found).unique()
+
+
+def set_locks(wishes: Sequence[Wish], user: str, service: str = "") -> list[DetoxLock]:
+    """Make the locks; a lock of this user and service on the same item, sites and groups gets the new expiry and comment."""
+    now = timezone.now()
+    for wish in wishes:
+        _check(wish, now)
+    with transaction.atomic():
+        return [_set(wish, user, service, now) for wish in wishes]
+
+
+def _check(wish: Wish, now: datetime) -> None:
+    latest = now + timedelta(days=registry_settings().max_lock_days)
+    if not wish.item:
+        raise Refused("item: is empty")
+    if wish.expires <= now:
+        raise Refused(f"expires: {wish.expires:%Y-%m-%d %H:%M:%S} UTC is in the past; a lock protects until it expires")
+    if wish.expires > latest:
+        raise Refused(f"expires: {wish.expires:%Y-%m-%d} is too far ahead; the latest is {latest:%Y-%m-%d}")
+
+
+def _set(wish: Wish, user: str, service: str, now: datetime) -> DetoxLock:
+    same = in_force(now).filter(item=wish.item, sites=wish.sites, groups=wish.groups, user=user, service=service)
+    lock = same.select_for_update().first()
+    if lock is None:
+        return DetoxLock.objects.create(
+            item=wish.item, sites=wish.sites, groups=wish.groups, comment=wish.comment, expires=wish.expires,
+            locked=now, user=user, service=service,
+        )  # fmt: skip
+    lock.expires, lock.comment = wish.expires, wish.comment or lock.comment
+    lock.save(update_fields=["expires", "comment"])
+    return lock
+
+
+@transaction.atomic
+def release(locks: QuerySet[DetoxLock], user: str, *, any_owner: bool = False) -> list[DetoxLock]:
+    """Release those of ``locks`` that hold; only the user's own, unless ``any_owner`` (an operator). Released ones stay in the table."""
+    held = list(locks.filter(unlocked=None).select_for_update())
+    foreign = [lock for lock in held if lock.user != user]
+    if foreign and not any_owner:
+        raise Denied(f"lock {foreign[0].pk} belongs to {foreign[0].user}; only its owner or an operator may release it")
+    now = timezone.now()
+    DetoxLock.objects.filter(pk__in=[lock.pk for lock in held]).update(unlocked=now)
+    for lock in held:
+        lock.unlocked = now
+    return held
+
+
+@transaction.atomic
+def replace(wishes: Sequence[Wish], user: str, service: str = "") -> list[DetoxLock]:
+    """Make the user's locks under this service exactly ``wishes``: set those, release all others."""
+    kept = set_locks(wishes, user, service)
+    others = DetoxLock.objects.filter(user=user, service=service).exclude(pk__in=[lock.pk for lock in kept])
+    release(others, user)
+    return kept
+
+
+@dataclass(frozen=True)
+class LockFilter:
+    """Which locks to list or release; empty fields do not filter. Bounds of time are inclusive."""
+
+    ids: tuple[int, ...] = ()
+    users: tuple[str, ...] = ()
+    service: str | None = None
+    items: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    created_before: datetime | None = None
+    created_after: datetime | None = None
+    expires_before: datetime | None = None
+    expires_after: datetime | None = None
+
+    def apply(self, locks: QuerySet[DetoxLock]) -> QuerySet[DetoxLock]:
+        """The locks that pass."""
+        conditions = {
+            "pk__in": self.ids, "user__in": self.users, "item__in": self.items, "sites__in": self.sites,
+            "groups__in": self.groups, "locked__lte": self.created_before, "locked__gte": self.created_after,
+            "expires__lte": self.expires_before, "expires__gte": self.expires_after,
+        }  # fmt: skip
+        chosen = locks.filter(Q(**{name: value for name, value in conditions.items() if value not in ((), None)}))
+        return chosen if self.service is None else chosen.filter(service=self.service)
+
+
+def existing(ids: Sequence[int]) -> QuerySet[DetoxLock]:
+    """The locks with these numbers; NotThere names one that does not exist."""
+    locks = DetoxLock.objects.filter(pk__in=ids)
+    missing = set(ids) - set(locks.values_list("pk", flat=True))
+    if missing:
+        raise NotThere(f"lockid: there is no lock {min(missing)}")
+    return locks

@@ -1,0 +1,29 @@
+"""What operators tune of the registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inventory.tuning import tuned
+
+
+@dataclass(frozen=True)
+class RegistrySettings:
+    """Defaults of requests, and bounds on what one call may ask or get.
+
+    ``default_group``, ``default_sites`` (globs): of copy requests that name none. ``max_items``: items, or sites, in one
+    request or lock. ``max_listed``: rows in one answer. ``max_lock_days``: how far ahead a lock may expire.
+    ``sync_wait``: seconds that a synchronous injection waits for its turn.
+    """
+
+    default_group: str = ""
+    default_sites: tuple[str, ...] = ()
+    max_items: int = 2000
+    max_listed: int = 1000
+    max_lock_days: int = 3650
+    sync_wait: float = 10.0
+
+
+def registry_settings() -> RegistrySettings:
+    """The values in force."""
+    return tuned("registry", RegistrySettings)
