@@ -1,0 +1,33 @@
+"""The process's connection to Redis."""
+
+from __future__ import annotations
+
+import functools
+
+import redis
+from django.conf import settings
+from redis.sentinel import Sentinel
+
+from scheduler.broker import sentinels
+
+# A Redis that does not answer must not hold up a page or a sign of life.
+_PATIENCE_SECONDS = 5.0
+
+
+def connect() -> redis.Redis:
+    """A client (thread-safe, connecting on use) of the Redis that ``settings.REDIS_URL`` names; answers are text."""
+    return _connect(settings.REDIS_URL)
+
+
+@functools.cache
+def _connect(url: str) -> redis.Redis:
+    options = {
+        "decode_responses": True,
+        "socket_timeout": _PATIENCE_SECONDS,
+        "socket_connect_timeout": _PATIENCE_SECONDS,
+    }
+    watched = sentinels(url)
+    if watched is None:
+        return redis.Redis.from_url(url, **options)
+    sentinel = Sentinel(list(watched.hosts), socket_timeout=_PATIENCE_SECONDS)
+    return sentinel.master_for(watched.master, db=watched.database, password=watched.password, **options)

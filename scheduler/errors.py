@@ -1,0 +1,21 @@
+"""What can go wrong with runs, one type per kind of trouble."""
+
+from __future__ import annotations
+
+from inventory.errors import InventoryError, InventoryUnavailable, TurnLost
+
+
+class TurnBusy(InventoryError):
+    """The turn did not come in the time given; the text says who has it. Trying again later is right."""
+
+
+class QueueUnavailable(InventoryUnavailable):
+    """Redis does not answer, so nobody can get a turn now; trying again later is right."""
+
+
+class RunKilled(TurnLost):
+    """An operator ended this run; what it had not committed does not exist."""
+
+
+class ApplicationLocked(InventoryError):
+    """An operator stopped this application; the text says who and why."""

@@ -1,0 +1,47 @@
+"""What operators tune about runs; times in seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+
+from inventory.tuning import tuned
+
+_PREFIX = "DYNAMO_SCHEDULER_"
+
+
+@dataclass(frozen=True)
+class SchedulerSettings:
+    """How long turns, runs and their records last.
+
+    ``lease``: after this long without a sign of life a writer loses its turn; it gives one every quarter of it.
+    ``waiter_lease``: after this long without a sign of life a waiter drops out of the queue.
+    ``priority_seconds``: one step of priority counts as much as having waited this long; nobody waits for ever.
+    ``job_lease``: after this long without a sign of life a job counts as lost and is given to another worker.
+    ``job_limit``: a cycle's process is ended after this long unless its task says otherwise.
+    ``grace``: how long a process that was told to end may take to clean up.
+    ``attempts``: how often a job is started at most when workers die under it.
+    ``log_lines``: lines kept of one run's log. ``keep_days``: ended runs and jobs are forgotten after this.
+    """
+
+    lease: float = 60.0
+    waiter_lease: float = 15.0
+    priority_seconds: float = 600.0
+    job_lease: float = 60.0
+    job_limit: float = 6 * 3600.0
+    grace: float = 20.0
+    attempts: int = 3
+    log_lines: int = 2000
+    keep_days: int = 90
+
+
+def scheduler_settings() -> SchedulerSettings:
+    """The tuned settings; ``DYNAMO_SCHEDULER_LEASE`` and the like in the environment win (trials, tests)."""
+    settings = tuned("scheduler", SchedulerSettings)
+    given = {
+        field.name: type(getattr(settings, field.name))(os.environ[name])
+        for field in dataclasses.fields(settings)
+        if (name := f"{_PREFIX}{field.name.upper()}") in os.environ
+    }
+    return dataclasses.replace(settings, **given)
