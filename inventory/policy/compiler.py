@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from inventory.policy.times import parse_time
 from inventory.policy.variables import VARIABLES, Variable
 
 _NEGATIONS = {"not": "true", "!=": "==", "!=~": "=~", "notin": "in"}
-_COMPARISONS: dict[str, Callable[[pl.Expr, object], pl.Expr]] = {
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "older_than": operator.lt,
     ">": operator.gt,
@@ -75,11 +76,12 @@ def _positive(predicate: Predicate, kind: str, now: int) -> pl.Expr:
         return regex_matches(column, str(predicate.operand)).fill_null(False)
     values = _values(variable, predicate, now)
     if kind in _COMPARISONS:
-        return _COMPARISONS[kind](column, values[0]).fill_null(False)
+        compared: pl.Expr = _COMPARISONS[kind](column, values[0])
+        return compared.fill_null(False)
     return _is_any(variable, column, values).fill_null(False)
 
 
-def _is_any(variable: Variable, column: pl.Expr, values: list[object]) -> pl.Expr:
+def _is_any(variable: Variable, column: pl.Expr, values: list[Any]) -> pl.Expr:
     globs = [value for value in values if variable.type == "text" and isinstance(value, str) and is_glob(value)]
     plain = [value for value in values if value not in globs]
     tests = [glob_matches(column, glob) for glob in globs]
@@ -91,7 +93,7 @@ def _is_any(variable: Variable, column: pl.Expr, values: list[object]) -> pl.Exp
     return functools.reduce(operator.or_, tests)
 
 
-def _values(variable: Variable, predicate: Predicate, now: int) -> list[object]:
+def _values(variable: Variable, predicate: Predicate, now: int) -> list[Any]:
     operand = predicate.operand
     values = list(operand) if isinstance(operand, tuple) else [operand]
     if variable.type == "time":
