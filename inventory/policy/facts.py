@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -27,7 +27,7 @@ class Facts:
     unhandled_copies: pl.DataFrame
     tape_requested: pl.DataFrame
     protected_sites: tuple[str, ...] = ()
-    unknown: pl.DataFrame = _empty("dataset_id")
+    unknown: pl.DataFrame = field(default_factory=lambda: _empty("dataset_id"))
 
     @classmethod
     def none(cls) -> Facts:
