@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from inventory.policy.conditions import BY_TYPE
 from inventory.policy.model import ACTIONS, OPERATORS
 from inventory.policy.variables import VARIABLES, Variable
@@ -72,6 +74,6 @@ def _where(variable: Variable) -> str:
     return ", ".join(_PLACES[context] for context in variable.contexts)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
