@@ -6,3 +6,7 @@ from django.apps import AppConfig
 class DynamoSiteConfig(AppConfig):
     name = "dynamo_site"
     verbose_name = "Dynamo"
+
+    def ready(self) -> None:
+        """Make the Celery application the current one, so that every process can send tasks."""
+        from dynamo_site import celery  # noqa: F401 - importing makes it

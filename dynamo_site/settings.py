@@ -12,6 +12,9 @@ from pathlib import Path
 
 import dj_database_url
 
+from dynamo_site.logs import configure_structlog, logging_settings
+from scheduler.broker import celery_broker
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -128,3 +131,33 @@ STATIC_ROOT = BASE_DIR / "static_collected"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "/admin/login/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("DYNAMO_MAX_UPLOAD_BYTES", 64 * 1024 * 1024))
+
+# Tasks: Redis carries them; results are in the database, as runs and jobs. docs/decisions says why threads.
+CELERY_BROKER_URL, _transport = celery_broker(REDIS_URL)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **_transport,
+    # What a killed worker had received comes again after this; a job that goes on is not started a second time.
+    "visibility_timeout": int(os.environ.get("DYNAMO_TASK_REDELIVERY_SECONDS", "600")),
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "dynamo"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = int(os.environ.get("DYNAMO_WORKER_CONCURRENCY", "12"))
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = TIME_ZONE
+# Modules with an installation's own tasks.
+CELERY_IMPORTS = _environment_list("DYNAMO_TASK_MODULES", "")
+
+configure_structlog()
+LOGGING = logging_settings(os.environ.get("DYNAMO_LOG_FORMAT", "auto"), os.environ.get("DYNAMO_LOG_LEVEL", "INFO"))
+
+# /metrics: who may read it, by address or by a bearer token; /healthz: how much free disk is enough.
+METRICS_NETWORKS = _environment_list("DYNAMO_METRICS_NETWORKS", "127.0.0.0/8 ::1/128")
+METRICS_TOKEN = os.environ.get("DYNAMO_METRICS_TOKEN", "")
+HEALTH_MIN_FREE_BYTES = int(os.environ.get("DYNAMO_MIN_FREE_BYTES", 1024**3))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from scheduler.broker import sentinels
@@ -21,11 +24,11 @@ def connect() -> redis.Redis:
 
 @functools.cache
 def _connect(url: str) -> redis.Redis:
-    options = {
-        "decode_responses": True,
-        "socket_timeout": _PATIENCE_SECONDS,
-        "socket_connect_timeout": _PATIENCE_SECONDS,
-    }
+    options: dict[str, Any] = {
+        "decode_responses": True, "socket_timeout": _PATIENCE_SECONDS, "socket_connect_timeout": _PATIENCE_SECONDS,
+        # Once more at once, for a connection that went stale; whoever can wait longer does so himself.
+        "retry": Retry(NoBackoff(), 1),
+    }  # fmt: skip
     watched = sentinels(url)
     if watched is None:
         return redis.Redis.from_url(url, **options)

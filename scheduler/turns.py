@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 import redis
 
 from scheduler.errors import QueueUnavailable, TurnBusy
+from scheduler.lease import Lease
 
 _QUEUE, _SEEN, _WHO, _HOLDER = "dynamo:turn:queue", "dynamo:turn:seen", "dynamo:turn:who", "dynamo:turn:holder"
 _KEYS = [_QUEUE, _SEEN, _WHO, _HOLDER]
@@ -41,17 +42,6 @@ if redis.call('ZRANGE', KEYS[1], 0, 0)[1] ~= ARGV[1] then return 0 end
 redis.call('ZREM', KEYS[1], ARGV[1]); redis.call('ZREM', KEYS[2], ARGV[1]); redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('SET', KEYS[4], ARGV[2], 'PX', ARGV[4])
 return 1
-"""
-# Arguments: who (JSON), lease (ms). A turn that Redis has forgotten, and nobody has taken since, is taken up again.
-_RENEW = """
-local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-_RELEASE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
 """
 
 
@@ -126,11 +116,14 @@ class Turns:
 
     def renew(self, who: Who) -> bool:
         """Lengthen the lease; False: somebody else has the turn. Raises redis errors."""
-        return bool(self.client.eval(_RENEW, 1, _HOLDER, _text(who), int(self.lease * 1000)))
+        return self._lease(who).renew()
 
     def release(self, who: Who) -> None:
         """Pass the turn on; nothing happens when it is somebody else's already. Raises redis errors."""
-        self.client.eval(_RELEASE, 1, _HOLDER, _text(who))
+        self._lease(who).release()
+
+    def _lease(self, who: Who) -> Lease:
+        return Lease(self.client, _HOLDER, _text(who), self.lease)
 
     def holder(self) -> Who | None:
         """Who has the turn now."""

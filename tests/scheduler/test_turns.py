@@ -7,8 +7,8 @@ import threading
 import time
 
 import pytest
-import redis
 
+from scheduler.connection import connect
 from scheduler.errors import QueueUnavailable, RunKilled, TurnBusy
 from scheduler.turns import Turns, Who
 
@@ -154,7 +154,8 @@ def test_a_holder_that_redis_forgot_is_too_late_when_another_was_quicker(empty_r
     assert not turns.renew(holder)
 
 
-def test_without_redis_nobody_gets_a_turn_and_is_told_so(tmp_path):
-    turns = _turns(redis.Redis(unix_socket_path=str(tmp_path / "none.sock")))
+def test_without_redis_nobody_gets_a_turn_and_is_told_so(tmp_path, settings):
+    settings.REDIS_URL = f"unix://{tmp_path / 'none.sock'}"
+    turns = _turns(connect())
     with pytest.raises(QueueUnavailable, match="Redis does not answer"):
         turns.take(_who(), 0, 0.1)
