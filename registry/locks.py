@@ -155,7 +155,6 @@ class LockFilter:
     """Which locks to list or release; empty fields do not filter. Bounds of time are inclusive."""
 
     ids: tuple[int, ...] = ()
-    users: tuple[str, ...] = ()
     service: str | None = None
     items: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
@@ -168,7 +167,7 @@ class LockFilter:
     def apply(self, locks: QuerySet[DetoxLock]) -> QuerySet[DetoxLock]:
         """The locks that pass."""
         conditions = {
-            "pk__in": self.ids, "user__in": self.users, "item__in": self.items, "sites__in": self.sites,
+            "pk__in": self.ids, "item__in": self.items, "sites__in": self.sites,
             "groups__in": self.groups, "locked__lte": self.created_before, "locked__gte": self.created_after,
             "expires__lte": self.expires_before, "expires__gte": self.expires_after,
         }  # fmt: skip

@@ -23,6 +23,13 @@ class Asked(models.Model):
         abstract = True
 
 
+class Desk(models.Model):
+    """One row, locked by whoever asks: the same asked twice at the same time is found, not doubled."""
+
+    def __str__(self) -> str:
+        return "desk"
+
+
 class RequestStatus(models.TextChoices):
     NEW = "new"
     ACTIVATED = "activated"

@@ -1,0 +1,123 @@
+"""What makes a function a classic endpoint: checked parameters in, ``{result, message, data}`` out.
+
+    @endpoint(Parameter("partition"), Parameter("cycle", "integer"))
+    def cycles(call: Call) -> list[dict[str, object]]:
+        call.message = "newest first"
+        return [...]  # call["partition"], call["cycle"]: None where not given
+
+``changes=True`` needs a known user (``call.caller``), ``role=("admin", "inventory")`` that right besides, and
+``document=True`` takes the JSON body as ``call.document`` (the parameters come from the query only). Raise the errors of
+``registry.errors`` (or let those of the inventory and the scheduler through): each becomes its status.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from inventory.errors import ChangeRefused, InventoryUnavailable, TurnLost
+from registry import rights
+from registry.callers import Caller, caller_of, require_known
+from registry.classic import body
+from registry.classic.parameters import Parameter, checked
+from registry.errors import Busy, Denied, NotAuthenticated, NotThere, Refused, RegistryError
+from registry.lifecycle import ImpossibleTransition
+from scheduler.errors import ApplicationLocked, TurnBusy
+
+_RETRY_AFTER = 10
+_STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (NotAuthenticated, HTTPStatus.UNAUTHORIZED),
+    (Denied, HTTPStatus.FORBIDDEN),
+    (NotThere, HTTPStatus.NOT_FOUND),
+    (Refused, HTTPStatus.BAD_REQUEST),
+    (ImpossibleTransition, HTTPStatus.BAD_REQUEST),
+    (ChangeRefused, HTTPStatus.BAD_REQUEST),
+    (Busy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (TurnBusy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (TurnLost, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ApplicationLocked, HTTPStatus.SERVICE_UNAVAILABLE),
+    (InventoryUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+_KNOWN = tuple(kind for kind, _ in _STATUS)
+
+
+@dataclass
+class Call:
+    """One call: who, with which values; the function may set the ``message`` of the answer."""
+
+    caller: Caller
+    values: dict[str, Any]
+    document: Any = None
+    message: str = ""
+    request: HttpRequest | None = field(default=None, repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+Function = Callable[[Call], Any]
+View = Callable[..., HttpResponse]
+
+
+def endpoint(
+    *parameters: Parameter, changes: bool = False, role: tuple[str, str] | None = None, document: bool = False
+) -> Callable[[Function], View]:
+    """Make a function of a :class:`Call` a view; see the module's text. An HttpResponse it returns goes out as it is."""
+
+    def decorate(function: Function) -> View:
+        @csrf_exempt  # checked in require_known, for callers for whom it matters
+        @wraps(function)
+        def view(request: HttpRequest) -> HttpResponse:
+            try:
+                return _answered(request, function)
+            except _KNOWN as error:
+                return failure(error)
+
+        view.parameters = parameters  # type: ignore[attr-defined] # for the documentation
+        return view
+
+    def _answered(request: HttpRequest, function: Function) -> HttpResponse:
+        if request.method not in ("GET", "HEAD", "POST"):
+            return answer(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method}: use GET or POST")
+        caller = caller_of(request)
+        if changes or role:
+            require_known(caller, request)
+        if role:
+            rights.require(caller.user, *role)
+        given = body.query(request) if document else body.given(request)
+        call = Call(caller, checked(parameters, given, int(time.time())), request=request)
+        if document:
+            call.document = body.document(request)
+        data = function(call)
+        return data if isinstance(data, HttpResponse) else answer(HTTPStatus.OK, call.message, data)
+
+    return decorate
+
+
+def answer(status: HTTPStatus, message: str, data: Any = None) -> JsonResponse:
+    """The envelope; ``data`` is left out when there is none."""
+    content = {"result": "OK" if status == HTTPStatus.OK else status.phrase, "message": message}
+    if data is not None:
+        content["data"] = data
+    return JsonResponse(content, status=status)
+
+
+def failure(error: Exception) -> JsonResponse:
+    """The envelope of an error of the registry, the inventory or the scheduler."""
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    response = answer(status, str(error))
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(getattr(error, "retry_after", _RETRY_AFTER))
+    if status == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = 'Bearer realm="Dynamo"'
+    return response
+
+
+__all__ = ["Call", "Caller", "Parameter", "RegistryError", "answer", "endpoint", "failure"]

@@ -1,0 +1,110 @@
+"""Looking at requests: which ones match, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, QuerySet
+
+from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite, UserDN
+
+_TIME = "%Y-%m-%dT%H:%M:%S UTC"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which requests: those that contain all of ``items`` and ``sites``; None does not filter, an empty list matches nothing.
+
+    With both, only the latest matching request is shown unless ``all_matching``.
+    """
+
+    kind: str
+    request_id: int | None = None
+    items: Sequence[str] | None = None
+    sites: Sequence[str] | None = None
+    statuses: Sequence[str] | None = None
+    users: Sequence[str] | None = None
+    all_matching: bool = False
+
+
+def find(question: Question, most: int) -> list[Request]:
+    """The newest ``most`` matching requests, oldest first, with items, sites and actions fetched."""
+    requests = Request.objects.filter(kind=question.kind)
+    if question.request_id is not None:
+        requests = requests.filter(pk=question.request_id)
+    if question.statuses is not None:
+        requests = requests.filter(status__in=question.statuses)
+    if question.users is not None:
+        requests = requests.filter(user__in=question.users)
+    if question.items is not None:
+        requests = requests.filter(
+            pk__in=_with_all(RequestItem.objects.filter(item__in=question.items), question.items)
+        )
+    if question.sites is not None:
+        requests = requests.filter(
+            pk__in=_with_all(RequestSite.objects.filter(site__in=question.sites), question.sites)
+        )
+    if question.items is not None and question.sites is not None and not question.all_matching:
+        most = 1
+    newest = requests.order_by("-id").prefetch_related("items", "sites", "actions")[:most]
+    return list(reversed(newest))
+
+
+def _with_all(rows: QuerySet[RequestItem] | QuerySet[RequestSite], names: Sequence[str]) -> QuerySet[RequestItem]:
+    wanted = len(set(names))
+    return rows.values("request_id").annotate(found=Count("id")).filter(found=wanted).values("request_id")
+
+
+def known_items(items: Iterable[str]) -> set[str]:
+    """Those of ``items`` that some request, also an old one, names."""
+    return set(RequestItem.objects.filter(item__in=list(items)).values_list("item", flat=True))
+
+
+def shown(requests: Sequence[Request]) -> list[dict[str, object]]:
+    """The requests as the classic interface shows them."""
+    dns = dns_of({request.user for request in requests})
+    return [_shown(request, dns.get(request.user, "")) for request in requests]
+
+
+def dns_of(users: Iterable[str]) -> dict[str, str]:
+    """DN by user name, for users that have one (the first, if several)."""
+    rows = UserDN.objects.filter(user__username__in=list(users)).order_by("-id")
+    return dict(rows.values_list("user__username", "dn"))
+
+
+def _shown(request: Request, dn: str) -> dict[str, object]:
+    values: dict[str, object] = {
+        "request_id": request.pk,
+        "item": sorted(item.item for item in request.items.all()),
+        "site": sorted(site.site for site in request.sites.all()),
+        "status": request.status,
+        "user": request.user,
+        "dn": dn,
+    }
+    if request.kind == RequestKind.COPY:
+        values |= {
+            "group": request.group,
+            "n": request.num_copies,
+            "first_request": _time(request.first_asked),
+            "last_request": _time(request.last_asked),
+            "request_count": request.count,
+        }
+    else:
+        values["request_time"] = _time(request.first_asked)
+    if request.reason:
+        values["reason"] = request.reason
+    actions = [_shown_action(action) for action in request.actions.all()]
+    if actions or request.status == "activated":
+        values["active"] = actions
+    return values
+
+
+def _shown_action(action: RequestAction) -> dict[str, str]:
+    values = {"item": action.item, "site": action.site, "status": action.status, "updated": _time(action.updated)}
+    return values | ({"reason": action.reason} if action.reason else {})
+
+
+def _time(value: datetime) -> str:
+    return value.strftime(_TIME)

@@ -1,0 +1,61 @@
+"""Bearer tokens: shown once when made, kept as a hash, with an end, revocable."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from registry.errors import NotAuthenticated, Refused
+from registry.models import ApiToken
+
+PREFIX = "dynamo_"
+_USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+def _digest(secret: str) -> str:
+    # The secret is 256 random bits: a slow hash would add nothing but time to every call.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def create(user: User, service: str = "", days: float | None = None) -> tuple[ApiToken, str]:
+    """A new token of ``user`` that ends after ``days`` (None: never), and its secret, which is kept nowhere."""
+    if days is not None and not 0 < days <= 36500:
+        raise Refused(f"a token cannot last {days} days; give a number above 0")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    now = timezone.now()
+    expires = None if days is None else now + timedelta(days=days)
+    token = ApiToken.objects.create(user=user, service=service, digest=_digest(secret), created=now, expires=expires)
+    return token, secret
+
+
+def find(secret: str) -> ApiToken:
+    """The valid token with this secret, its use noted; NotAuthenticated says why there is none."""
+    token = ApiToken.objects.select_related("user").filter(digest=_digest(secret)).first()
+    now = timezone.now()
+    if token is None:
+        raise NotAuthenticated("this bearer token is not known; ask an administrator for a new one")
+    if token.revoked is not None:
+        raise NotAuthenticated(f"this bearer token was revoked at {token.revoked:%Y-%m-%d %H:%M} UTC")
+    if token.expires is not None and token.expires <= now:
+        raise NotAuthenticated(f"this bearer token expired at {token.expires:%Y-%m-%d %H:%M} UTC")
+    if not token.user.is_active:
+        raise NotAuthenticated(f"user {token.user.get_username()} is not active")
+    _note_use(token, now)
+    return token
+
+
+def _note_use(token: ApiToken, now: datetime) -> None:
+    # Not at every call: reading must not become writing.
+    if token.last_used is None or now - token.last_used >= _USE_NOTED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used=now)
+
+
+def revoke(token: ApiToken) -> None:
+    """The token is refused from now on."""
+    if token.revoked is None:
+        token.revoked = timezone.now()
+        token.save(update_fields=["revoked"])
