@@ -39,7 +39,7 @@ def judge(evidence: Evidence, settings: ConsistencySettings) -> pl.DataFrame:
     holds = pl.when(pl.col("directory").is_in(stay.implode())).then(pl.lit("holds a directory that stays"))
     return (
         judged.with_columns(reason=pl.coalesce("reason", holds))
-        .sort(-pl.col("directory").str.count_matches("/", literal=True), "directory")
+        .sort(pl.col("directory").str.count_matches("/", literal=True), "directory", descending=[True, False])
         .select("directory", "mtime", "reason")
     )
 

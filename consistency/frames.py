@@ -70,3 +70,8 @@ def under(paths: pl.Series, prefixes: Iterable[str]) -> pl.DataFrame:
 def contains_any(path: pl.Expr, patterns: Iterable[str]) -> pl.Expr:
     """Whether ``path`` holds one of the literal ``patterns``."""
     return pl.any_horizontal(pl.lit(False), *(path.str.contains(pattern, literal=True) for pattern in patterns))
+
+
+def contains_text(path: str, patterns: Iterable[str]) -> bool:
+    """The same for one path."""
+    return any(pattern in path for pattern in patterns)

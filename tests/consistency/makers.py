@@ -106,6 +106,4 @@ def lfns(frame: pl.DataFrame) -> set[str]:
 
 def reasons(frame: pl.DataFrame) -> dict[str, str]:
     """{lfn: reason} of a SPARED frame; directories without a name."""
-    return {
-        f"{row['directory']}/{row['base_name']}".rstrip("/"): row["reason"] for row in frame.iter_rows(named=True)
-    }
+    return {f"{row['directory']}/{row['base_name']}".rstrip("/"): row["reason"] for row in frame.iter_rows(named=True)}

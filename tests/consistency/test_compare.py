@@ -91,7 +91,11 @@ def test_operation_opened_during_the_listing_counts_too():
 
 def test_young_file_is_no_orphan():
     ages = replace(SETTINGS, ignore_age=2.0)
-    files = {"/store/mc/x/new": (1, NOW - 2 * DAY + 1), "/store/mc/x/old": (1, NOW - 2 * DAY), "/store/mc/x/future": (1, NOW + DAY)}
+    files = {
+        "/store/mc/x/new": (1, NOW - 2 * DAY + 1),
+        "/store/mc/x/old": (1, NOW - 2 * DAY),
+        "/store/mc/x/future": (1, NOW + DAY),
+    }
     assert lfns(check(files, NOTHING, settings=ages).orphans) == {"/store/mc/x/old"}
 
 
@@ -215,7 +219,12 @@ def test_directory_of_an_expected_file_or_an_open_copy_stays():
 
 
 def test_protected_and_ignored_directories_stay():
-    tree = {"/store/mc": (OLD, 0, 2), "/store/mc/SAM": (OLD, 0, 0), "/store/mc/a": (OLD, 0, 1), "/store/mc/a/b": (OLD, 0, 0)}
+    tree = {
+        "/store/mc": (OLD, 0, 2),
+        "/store/mc/SAM": (OLD, 0, 0),
+        "/store/mc/a": (OLD, 0, 1),
+        "/store/mc/a/b": (OLD, 0, 0),
+    }
     assert empties(tree, known=knowledge({}, protected=["/store/mc/a"]))[0] == []
 
 
