@@ -1,0 +1,1 @@
+"""Subcommands of the registry's management commands, one module each."""
