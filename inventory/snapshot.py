@@ -56,6 +56,10 @@ class Snapshot:
             return table.join(self.table("files").select("file_id", lfn()), on="file_id", how="left")
         return table
 
+    def of_datasets(self, name: str, dataset_ids: pl.Series) -> pl.DataFrame:
+        """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
+        return self._tables[name].filter(pl.col("dataset_id").is_in(dataset_ids.implode())).collect()
+
     def row(self, table: str, name: str) -> dict[str, object] | None:
         """The row called ``name`` of groups, sites, partitions or datasets; None when there is none."""
         rows = self.table(table).filter(pl.col("name") == name).collect()
