@@ -1,0 +1,204 @@
+"""Partitions: which block replicas belong to each, what quota it has at each site, and how much of it is used.
+
+A simple partition is a condition over block replicas; a union is a list of others. A replica can be in several partitions.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+
+from inventory.errors import InventoryError
+from inventory.policy.compiler import in_force, predicate_expression, with_variables
+from inventory.policy.errors import nearest
+from inventory.policy.model import Condition, Predicate
+from inventory.policy.parser import parse_condition
+from inventory.policy.variables import VARIABLES
+from inventory.snapshot import Snapshot
+
+Definition = Condition | tuple[str, ...]
+NO_LIMIT = -1
+
+
+class PartitionError(InventoryError):
+    """A partition is not known, or its definition cannot be used."""
+
+
+def definitions(snapshot: Snapshot) -> dict[str, Definition]:
+    """The partitions' conditions and unions by name. Raises :class:`PartitionError` or PolicyError."""
+    rows = snapshot.frame("partitions").select("name", "definition").iter_rows()
+    return {name: parse_definition(name, text) for name, text in rows}
+
+
+def parse_definition(name: str, text: str) -> Definition:
+    """One definition: ``[A, B]`` is a union, anything else a condition over block replicas."""
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        return tuple(dict.fromkeys(part.strip() for part in text[1:-1].split(",")))
+    return parse_condition(text, "block", f"<partition {name}>")
+
+
+def simple_parts(known: Mapping[str, Definition], name: str) -> tuple[str, ...]:
+    """The simple partitions that ``name`` consists of: itself, or what its union leads to. Raises :class:`PartitionError`."""
+    return tuple(dict.fromkeys(_parts(known, name, ())))
+
+
+def _parts(known: Mapping[str, Definition], name: str, above: tuple[str, ...]) -> list[str]:
+    if name in above:
+        raise PartitionError(f"partition {above[0]!r} refers to itself: {' → '.join((*above, name))}")
+    if name not in known:
+        within = f", named by {above[-1]!r}" if above else ""
+        raise PartitionError(f"there is no partition {name!r}{nearest(name, known)}{within}")
+    definition = known[name]
+    if isinstance(definition, Condition):
+        return [name]
+    return [part for member in definition for part in _parts(known, member, (*above, name))]
+
+
+def members(snapshot: Snapshot, names: Iterable[str] | None = None, now: int | None = None) -> pl.LazyFrame:
+    """Block replicas of the named partitions (None: of all): partition_id, dataset_id, block_id, site_id.
+
+    ``now``: UTC seconds that relative times count from; default: the snapshot's. Raises :class:`PartitionError`.
+    """
+    known = definitions(snapshot)
+    parts = {name: simple_parts(known, name) for name in (known if names is None else names)}
+    replicas = _with_flags(snapshot, known, parts, snapshot.time if now is None else now)
+    ids = snapshot.frame("partitions").select("name", "partition_id")
+    columns = ("partition_id", "dataset_id", "block_id", "site_id")
+    chosen = [
+        replicas.filter(_is_in(parts[name])).with_columns(partition_id=pl.lit(number, ids.schema["partition_id"]))
+        for name, number in ids.iter_rows()
+        if name in parts
+    ]
+    if not chosen:
+        return replicas.clear().with_columns(partition_id=pl.lit(0, ids.schema["partition_id"])).select(columns)
+    return pl.concat([frame.select(columns) for frame in chosen])
+
+
+def quota(snapshot: Snapshot, partition: str) -> pl.DataFrame:
+    """Quota of a partition at every site: site_id, quota in bytes; negative: no limit.
+
+    That of a union is the sum of its parts'; without limit if one part is. Raises :class:`PartitionError`.
+    """
+    return _quotas(snapshot, simple_parts(definitions(snapshot), partition))
+
+
+def _quotas(snapshot: Snapshot, parts: Sequence[str]) -> pl.DataFrame:
+    ids = snapshot.table("partitions").filter(pl.col("name").is_in(list(parts))).select("partition_id")
+    given = snapshot.table("quotas").join(ids, on="partition_id").group_by("site_id")
+    summed = given.agg(
+        pl.when((pl.col("quota") < 0).any()).then(NO_LIMIT).otherwise(pl.col("quota").sum()).alias("quota")
+    )
+    sites = snapshot.table("sites").select("site_id")
+    return (
+        sites.join(summed, on="site_id", how="left")
+        .with_columns(pl.col("quota").fill_null(0))
+        .sort("site_id")
+        .collect()
+    )
+
+
+def occupancy(snapshot: Snapshot, now: int | None = None) -> pl.DataFrame:
+    """Every site and partition: site, partition, quota, present and projected (all in bytes), in order of name.
+
+    ``present`` is what is there; ``projected`` what will be when all replicas are complete. Raises :class:`PartitionError`.
+    """
+    known = definitions(snapshot)
+    parts = {name: simple_parts(known, name) for name in known}
+    sites = snapshot.frame("sites").select("site_id", pl.col("name").alias("site"))
+    used = _used(snapshot, known, parts, snapshot.time if now is None else now)
+    frames = [
+        sites.join(_quotas(snapshot, parts[name]), on="site_id")
+        .join(used.select("site_id", present=f"present {name}", projected=f"projected {name}"), on="site_id", how="left")
+        .select("site", pl.lit(name).alias("partition"), "quota", pl.col("present", "projected").fill_null(0))
+        for name in parts
+    ]  # fmt: skip
+    text, number = pl.String(), pl.Int64()
+    empty = pl.DataFrame(
+        schema={"site": text, "partition": text, "quota": number, "present": number, "projected": number}
+    )
+    return pl.concat([empty, *frames]).sort("site", "partition")
+
+
+def _used(
+    snapshot: Snapshot, known: Mapping[str, Definition], parts: Mapping[str, Sequence[str]], now: int
+) -> pl.DataFrame:
+    blocks = snapshot.table("blocks").select("block_id", pl.col("size").alias("whole"))
+    replicas = _with_flags(snapshot, known, parts, now).join(blocks, on="block_id", how="left")
+    sums = [
+        pl.col(column).filter(_is_in(parts[name])).sum().alias(f"{label} {name}")
+        for name in parts
+        for column, label in (("size", "present"), ("whole", "projected"))
+    ]
+    return replicas.group_by("site_id").agg(sums).collect()
+
+
+def _flag(name: str, level: str = "") -> str:
+    return f"in {name}@{level}" if level else f"in {name}"
+
+
+def _is_in(parts: Sequence[str]) -> pl.Expr:
+    return pl.any_horizontal(_flag(name) for name in parts)
+
+
+def _with_flags(
+    snapshot: Snapshot, known: Mapping[str, Definition], parts: Mapping[str, Sequence[str]], now: int
+) -> pl.LazyFrame:
+    """Block replicas with one flag for each simple partition.
+
+    Each predicate is decided once for each dataset, site or group, not for each replica.
+    """
+    needed = dict.fromkeys(part for name in parts for part in parts[name])
+    conditions = {name: condition for name in needed if isinstance(condition := known[name], Condition)}
+    replicas = snapshot.table("block_replicas")
+    for level, (frame, key) in _levels(snapshot, conditions, now).items():
+        flags = _decided(frame, level, conditions, now)
+        replicas = replicas.join(flags.select(key, pl.selectors.ends_with(f"@{level}")), on=key, how="left")
+    replicas = _decided(replicas, "block", conditions, now)
+    return replicas.with_columns(
+        pl.all_horizontal(pl.lit(in_force(condition, now)), *(_flag(name, level) for level in _used_levels(condition))).alias(_flag(name))
+        for name, condition in conditions.items()
+    )  # fmt: skip
+
+
+def _levels(snapshot: Snapshot, conditions: Mapping[str, Condition], now: int) -> dict[str, tuple[pl.LazyFrame, str]]:
+    """The small tables on which predicates are decided, with their key; only those that are needed."""
+    size = snapshot.table("blocks").group_by("dataset_id").agg(pl.col("size").sum())
+    datasets = snapshot.table("datasets").join(size, on="dataset_id", how="left")
+    tables = {
+        "dataset": (datasets.with_columns(pl.col("size").fill_null(0), now=pl.lit(now)), "dataset_id"),
+        "site": (snapshot.table("sites"), "site_id"),
+        "group": (snapshot.table("groups").with_columns(pl.col("name").alias("owner")), "group_id"),
+    }
+    used = {level for condition in conditions.values() for level in _used_levels(condition)}
+    return {level: table for level, table in tables.items() if level in used}
+
+
+def _level(predicate: Predicate) -> str:
+    """Where the predicate can be decided; a block replica's owner is a matter of the group alone."""
+    variable = VARIABLES[predicate.variable]
+    return "group" if variable.compute.meta.root_names() == ["owner"] else variable.level
+
+
+def _used_levels(condition: Condition) -> list[str]:
+    return list(dict.fromkeys(_level(predicate) for predicate in condition.predicates))
+
+
+def _decided(frame: pl.LazyFrame, level: str, conditions: Mapping[str, Condition], now: int) -> pl.LazyFrame:
+    """The frame with ``in <partition>@<level>``: whether all predicates of that level hold."""
+    wanted = {
+        name: [predicate for predicate in condition.predicates if _level(predicate) == level]
+        for name, condition in conditions.items()
+    }
+    names = {predicate.variable for predicates in wanted.values() for predicate in predicates}
+    if not names:
+        return frame
+    flags = [
+        functools.reduce(operator.and_, (predicate_expression(part, now) for part in predicates)).alias(_flag(name, level))
+        for name, predicates in wanted.items()
+        if predicates
+    ]  # fmt: skip
+    return with_variables(frame, names).with_columns(flags).drop(names)
