@@ -231,12 +231,26 @@ def _definition(source: Source, start: int, mistakes: list[Mistake]) -> Conditio
 
 
 def _union_mistakes(partitions: dict[str, Condition | tuple[str, ...]], places: dict[str, Source]) -> Iterator[Mistake]:
+    """Members that do not exist, and unions that contain themselves."""
     for name, members in partitions.items():
         for member in members if isinstance(members, tuple) else ():
             place = places[name]
             offset = place.text.find(member, place.text.index(":") + 1)
             if member and member not in partitions:
                 yield place.mistake(offset, f"no partition {member[:60]!r}{nearest(member, partitions)}")
-            elif member and isinstance(partitions[member], tuple):
-                what = f"{member!r} is a union itself; name the partitions that it consists of"
-                yield place.mistake(offset, what)
+            elif member and _reaches(partitions, member, name):
+                yield place.mistake(offset, f"the union {name[:60]!r} would contain itself")
+
+
+def _reaches(partitions: dict[str, Condition | tuple[str, ...]], start: str, goal: str) -> bool:
+    """Whether ``goal`` is ``start`` or one of what it is made of."""
+    seen, waiting = set[str](), [start]
+    while waiting:
+        name = waiting.pop()
+        if name == goal:
+            return True
+        members = partitions.get(name)
+        if name not in seen and isinstance(members, tuple):
+            waiting.extend(members)
+        seen.add(name)
+    return False

@@ -199,6 +199,7 @@ def test_partitions_are_conditions_and_unions() -> None:
     read = parse_partitions(PARTITIONS)
     assert list(read)[:2] == ["AnalysisOps", "IB RelVal"]
     assert read["Physics"] == ("AnalysisOps", "IB RelVal", "PhysicsTape")
+    assert parse_partitions(PARTITIONS + "Most: [Physics, AllDisk]")["Most"] == ("Physics", "AllDisk")
     assert read["IB RelVal"].predicates[0].operand == "IB RelVal"
 
 
@@ -206,7 +207,7 @@ def test_partitions_are_conditions_and_unions() -> None:
     ("A site.storage_type == MSS", (1, 27), "`Name: condition`"), (": always", (1, 9), "`Name: condition`"),
     ("A: site.storage_type == MSS\nA: site.storage_type == DISK", (2, 1), "a second partition"),
     ("A: site.storage_type == MSS\nB: [A, C]", (2, 8), ["no partition 'C'", "did you mean A?)"][0]),
-    ("A: [B]\nB: [A]", (1, 5), "a union itself"), ("A: []", (1, 5), "names of partitions"),
+    ("A: [B]\nB: [A]", (1, 5), "would contain itself"), ("A: [A]", (1, 5), "would contain itself"), ("A: []", (1, 5), "names of partitions"),
     ("A: dataset.on_tape == FULL", (1, 4), "inside a cycle only"), ("A: replica.size > 3", (1, 4), "inside a cycle only"),
     ("A: site.occupancy > 3", (1, 4), "cannot be used here"), ("A:", (1, 3), "expected a variable"),
 ])  # fmt: skip
