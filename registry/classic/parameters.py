@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from inventory.policy.times import TimeError, parse_time
+from inventory.policy.errors import TimeError
+from inventory.policy.times import parse_time
 from registry.errors import Refused
 
 # Of JSONP (dropped) and of Django's forms; not part of any call's meaning.

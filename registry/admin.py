@@ -1,0 +1,176 @@
+"""Operators' pages of the registry: requests with what to do by hand, locks, injections, tokens, DNs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+
+from registry import locks, placing, rights, tokens
+from registry.errors import Denied
+from registry.lifecycle import ImpossibleTransition
+from registry.models import (
+    ApiToken,
+    CachedCopyRequest,
+    CopyRequest,
+    DeletionRequest,
+    DetoxLock,
+    Injection,
+    Request,
+    RequestAction,
+    RequestItem,
+    RequestSite,
+    UserDN,
+)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that are looked at; what changes them are the services."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class _Inline(TabularInline):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ItemInline(_Inline):
+    model = RequestItem
+
+
+class SiteInline(_Inline):
+    model = RequestSite
+
+
+class ActionInline(_Inline):
+    model = RequestAction
+
+
+def _operator(request: HttpRequest, target: str) -> bool:
+    if rights.has(request.user, "operator", target):
+        return True
+    messages.error(request, f"this needs the role operator on {target}")
+    return False
+
+
+class RequestAdmin(ReadOnlyAdmin):
+    """Requests of one kind."""
+
+    list_display = ("id", "status", "user", "service", "first_asked", "ended", "reason")
+    list_filter = ("status", "user", "service", "first_asked")
+    search_fields = ("items__item", "sites__site", "user", "reason")
+    inlines = (ItemInline, SiteInline, ActionInline)
+    actions = ("release", "fail")
+
+    @action(description="Hand to the engines again")
+    def release(self, request: HttpRequest, queryset: QuerySet[Request]) -> None:
+        """Activated or rejected ones become new."""
+        if _operator(request, "registry"):
+            self._each(request, queryset, lambda row: placing.release(row, request.user.get_username()))
+
+    @action(description="Fail by hand")
+    def fail(self, request: HttpRequest, queryset: QuerySet[Request]) -> None:
+        """Open ones end."""
+        if _operator(request, "registry"):
+            self._each(request, queryset, lambda row: placing.fail(row, request.user.get_username(), "ended by hand"))
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Request], do: Any) -> None:
+        for row in queryset:
+            try:
+                do(row)
+            except ImpossibleTransition as error:
+                messages.error(request, str(error))
+            else:
+                messages.success(request, f"{row}: done")
+
+
+@admin.register(CopyRequest)
+class CopyRequestAdmin(RequestAdmin):
+    list_display = ("id", "status", "user", "service", "group", "num_copies", "count", "first_asked", "ended", "reason")
+    list_filter = (*RequestAdmin.list_filter, "group")
+
+
+@admin.register(DeletionRequest)
+class DeletionRequestAdmin(RequestAdmin):
+    exclude = ("group", "num_copies")
+
+
+@admin.register(CachedCopyRequest)
+class CachedCopyRequestAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "service", "items", "sites", "asked")
+    search_fields = ("user",)
+
+
+@admin.register(Injection)
+class InjectionAdmin(ReadOnlyAdmin):
+    list_display = ("id", "kind", "state", "user", "service", "asked", "ended", "version", "counts", "reason")
+    list_filter = ("state", "kind", "user", "service", "asked")
+    search_fields = ("user", "reason")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Injection]:
+        """Without the documents, which can be large; the page of one row fetches its own."""
+        return super().get_queryset(request).defer("document")
+
+
+@admin.register(DetoxLock)
+class DetoxLockAdmin(ReadOnlyAdmin):
+    list_display = ("id", "item", "sites", "groups", "user", "service", "locked", "expires", "unlocked", "comment")
+    list_filter = ("user", "service", "expires", ("unlocked", admin.EmptyFieldListFilter))
+    search_fields = ("item", "sites", "groups", "user", "comment")
+    actions = ("release",)
+
+    @action(description="Release")
+    def release(self, request: HttpRequest, queryset: QuerySet[DetoxLock]) -> None:
+        """One's own, or any as an operator."""
+        operator = rights.has(request.user, "operator", "detox")
+        try:
+            released = locks.release(queryset.order_by(), request.user.get_username(), any_owner=operator)
+        except Denied as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, f"{len(released)} locks released")
+
+
+@admin.register(UserDN)
+class UserDNAdmin(ModelAdmin):
+    list_display = ("dn", "user")
+    search_fields = ("dn", "user__username")
+    autocomplete_fields = ("user",)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """Made by ``manage.py token create``, which alone can show the secret."""
+
+    list_display = ("id", "user", "service", "created", "expires", "last_used", "revoked")
+    list_filter = ("service", "expires", ("revoked", admin.EmptyFieldListFilter))
+    search_fields = ("user__username", "service")
+    actions = ("revoke",)
+
+    @action(description="Revoke")
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        """Refused from now on."""
+        if not request.user.is_superuser:
+            messages.error(request, "only an administrator revokes tokens here")
+            return
+        for token in queryset:
+            tokens.revoke(token)
+        messages.success(request, "revoked")
