@@ -1,0 +1,133 @@
+"""The frames of a cycle, as Parquet files below the history directory; each is written whole or not at all.
+
+Besides the decisions, what they were made of is kept (``image/``), so that ``detox explain`` evaluates exactly that again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import polars as pl
+from django.conf import settings
+
+from inventory.errors import InventoryError
+from inventory.policy.facts import Facts
+from inventory.schema import TABLES
+from inventory.snapshot import Snapshot
+
+DECISIONS = ("deleted", "kept", "protected")
+FRAMES: dict[str, pl.Schema] = {
+    "decisions": pl.Schema({
+        "site": pl.String, "dataset": pl.String, "decision": pl.Enum(DECISIONS), "line": pl.UInt32,
+        "num_blocks": pl.UInt32, "size": pl.Int64,
+    }),
+    "blocks": pl.Schema({
+        "site_id": pl.UInt16, "dataset_id": pl.UInt32, "block_id": pl.UInt32, "decision": pl.Enum(DECISIONS),
+        "line": pl.UInt32, "size": pl.Int64,
+    }),
+    "plan": pl.Schema({
+        "site": pl.String, "dataset": pl.String, "block": pl.String, "group": pl.String, "new_group": pl.String,
+        "deleted": pl.Boolean, "whole": pl.Boolean,
+    }),
+}  # fmt: skip
+"""``decisions``: one row per site, dataset, list and deciding line (0: the default). ``blocks``: the same by block.
+
+``plan``: block replicas that go (``deleted``; ``whole``: all that the image holds of that dataset there goes) or change hands
+from ``group`` to ``new_group``; a null block stands for a dataset replica without any.
+"""
+
+_FACTS = ("locked", "enforcer_protected", "unhandled_copies", "tape_requested", "unknown")
+_WHOLE = ("groups", "sites", "partitions", "quotas", "datasets")
+_OF_DATASETS = ("blocks", "dataset_replicas", "block_replicas")
+
+
+class NotKept(InventoryError):
+    """The wanted file of a cycle is not kept (any more)."""
+
+
+def directory_of(cycle: int) -> Path:
+    """Where a cycle's files are."""
+    return Path(settings.HISTORY_DIR) / "detox" / str(cycle)
+
+
+def keep(cycle: int, frames: dict[str, pl.DataFrame]) -> None:
+    """Write frames named in ``FRAMES``; they are on the disk when this returns."""
+    for name, frame in frames.items():
+        _write(frame.select(FRAMES[name].names()).cast(dict(FRAMES[name])), directory_of(cycle) / f"{name}.parquet")
+
+
+def read(cycle: int, name: str) -> pl.DataFrame:
+    """One frame of a cycle. Raises :class:`NotKept`."""
+    return scan(cycle, name).collect()
+
+
+def scan(cycle: int, name: str) -> pl.LazyFrame:
+    """The same, lazily."""
+    path = directory_of(cycle) / f"{name}.parquet"
+    if not path.exists():
+        raise NotKept(f"cycle {cycle}: its {name} are not kept")
+    return pl.scan_parquet(path)
+
+
+def keep_image(cycle: int, snapshot: Snapshot, facts: Facts, datasets: pl.Series) -> None:
+    """Keep what decisions are made of: facts, and of the snapshot all that concerns ``datasets`` (ids)."""
+    directory = directory_of(cycle) / "image"
+    chosen = pl.LazyFrame({"dataset_id": datasets.unique()})
+    for name in (*_WHOLE, *_OF_DATASETS):
+        table = snapshot.table(name)
+        if name in _OF_DATASETS:
+            table = table.join(chosen, on="dataset_id", how="semi")
+        _write(table.collect(), directory / f"{name}.parquet")
+    for name in _FACTS:
+        _write(getattr(facts, name), directory / f"fact_{name}.parquet")
+    about = {"version": snapshot.version, "time": snapshot.time, "protected_sites": facts.protected_sites}
+    _write_text(json.dumps(about), directory / "about.json")
+
+
+def read_image(cycle: int) -> tuple[Snapshot, Facts]:
+    """What the cycle's decisions were made of. Raises :class:`NotKept`."""
+    directory = directory_of(cycle) / "image"
+    if not (directory / "about.json").exists():
+        raise NotKept(f"cycle {cycle}: what its decisions were made of is not kept any more")
+    about = json.loads((directory / "about.json").read_text())
+    frames = {name: pl.read_parquet(directory / f"{name}.parquet") for name in (*_WHOLE, *_OF_DATASETS)}
+    frames = {name: frame.cast(dict(TABLES[name].schema)) for name, frame in frames.items()}
+    facts = {name: pl.read_parquet(directory / f"fact_{name}.parquet") for name in _FACTS}
+    snapshot = Snapshot.from_frames(frames, about["version"], about["time"])
+    known = dataclasses.replace(Facts.none(), **facts, protected_sites=tuple(about["protected_sites"]))
+    return snapshot, known
+
+
+def drop_images(cycles: list[int]) -> None:
+    """Forget what these cycles' decisions were made of; the decisions stay."""
+    for cycle in cycles:
+        shutil.rmtree(directory_of(cycle) / "image", ignore_errors=True)
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    frame.write_parquet(part)
+    _settle(part, path)
+
+
+def _write_text(text: str, path: Path) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    _settle(part, path)
+
+
+def _settle(part: Path, path: Path) -> None:
+    """Give a written file its name so that it is there wholly or not, whatever dies when."""
+    with part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    part.rename(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

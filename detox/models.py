@@ -1,0 +1,80 @@
+"""Cycles: what each decided for every site, and why. The decisions themselves are Parquet files (``history.py``)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class CycleState(models.TextChoices):
+    """A cycle is ``committing`` once its decisions are on record; the next one finishes what a killed one left so."""
+
+    DECIDING = "deciding"
+    COMMITTING = "committing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class SiteState(models.TextChoices):
+    """``planned``: nothing has happened yet; ``recorded``: deletions are subscribed, the inventory is to be told;
+    ``dropped``: the cycle was killed before it came to this site.
+    """
+
+    IDLE = "idle"
+    PLANNED = "planned"
+    RECORDED = "recorded"
+    COMMITTED = "committed"
+    DROPPED = "dropped"
+
+
+class Cycle(models.Model):
+    """One cycle of one partition. ``policy``, ``settings``, ``version`` and ``now`` are what the decisions were made of."""
+
+    partition = models.CharField(max_length=255, db_index=True)
+    state = models.CharField(max_length=16, choices=CycleState.choices, default=CycleState.DECIDING, db_index=True)
+    test = models.BooleanField("test run", default=False)
+    author = models.CharField(max_length=150)
+    comment = models.TextField(blank=True)
+    started = models.DateTimeField(db_index=True)
+    ended = models.DateTimeField(null=True, blank=True)
+    run = models.BigIntegerField("number of the run", default=0)
+    version = models.BigIntegerField("version of the inventory", default=0)
+    now = models.BigIntegerField("the present of all predicates", default=0, help_text="UTC seconds")
+    policy = models.TextField("text of the policy")
+    policy_file = models.CharField(max_length=1024, blank=True)
+    settings = models.JSONField(default=dict)
+    passes = models.PositiveIntegerField("passes of the deletion loop", default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["partition", "test", "state", "id"], name="detox_cycles")]
+
+    def __str__(self) -> str:
+        return f"{'test ' if self.test else ''}cycle {self.pk} of {self.partition}"
+
+
+class CycleSite(models.Model):
+    """What a cycle did at one site, in bytes; ``quota`` negative: no limit. ``reason`` says why it did, or did nothing."""
+
+    cycle = models.ForeignKey(Cycle, on_delete=models.CASCADE, related_name="sites")
+    site = models.CharField(max_length=255)
+    status = models.CharField(max_length=16, blank=True)
+    state = models.CharField(max_length=16, choices=SiteState.choices, default=SiteState.IDLE)
+    quota = models.BigIntegerField(default=0)
+    occupied_before = models.BigIntegerField("bytes before", default=0)
+    occupied_after = models.BigIntegerField("bytes after", default=0)
+    triggered = models.BooleanField(default=False)
+    protected = models.BigIntegerField("bytes protected", default=0)
+    kept = models.BigIntegerField("bytes kept", default=0)
+    deleted = models.BigIntegerField("bytes deleted", default=0)
+    num_deleted = models.IntegerField("replicas deleted, wholly or in part", default=0)
+    num_reowned = models.IntegerField("blocks that change owner", default=0)
+    reason = models.TextField(blank=True)
+    committed_version = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["cycle", "site"]
+        constraints = [models.UniqueConstraint(fields=["cycle", "site"], name="one_row_per_site_of_a_detox_cycle")]
+
+    def __str__(self) -> str:
+        return f"{self.cycle} at {self.site}"

@@ -1,0 +1,20 @@
+"""Where one component needs what a neighbour of the same layer knows: functions named in the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+from django.conf import settings
+
+from dealer.plugins.enforcer import protected
+from dealer.plugins.rulebook import load_rules
+from dealer.settings import DealerSettings
+from inventory.snapshot import Snapshot
+from inventory.tuning import tuned
+
+
+def enforcer_protected(snapshot: Snapshot, now: int) -> pl.DataFrame:
+    """Replicas (dataset_id, site_id) that Dealer's rules with ``protect`` hold, for Detox. Raises RulesError."""
+    rules = load_rules(Path(settings.POLICY_DIR), tuned("dealer", DealerSettings).enforcer_rules)
+    return protected(snapshot, rules, now)
