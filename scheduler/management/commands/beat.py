@@ -17,4 +17,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Go on until told to end."""
         # No pid file: whoever starts the process looks after it.
-        current_app.start(["beat", "--loglevel=INFO", "--pidfile="])
+        current_app.start(["--quiet", "beat", "--loglevel=INFO", "--pidfile="])

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         """Work until told to end."""
         watch_over_worker()
         # Threads: processes forked from one that has used Polars or gRPC hang.
-        current_app.worker_main([
-            "worker", "--pool=threads", f"--concurrency={options['concurrency']}", "--loglevel=INFO",
+        current_app.start([
+            "--quiet", "worker", "--pool=threads", f"--concurrency={options['concurrency']}", "--loglevel=INFO",
             "--without-gossip", "--without-mingle", "--without-heartbeat",
         ])  # fmt: skip
