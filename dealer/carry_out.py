@@ -1,0 +1,69 @@
+"""Carries out the recorded decisions of a cycle, site by site; every step can be repeated."""
+
+from __future__ import annotations
+
+import polars as pl
+from django.db import transaction
+from django.utils import timezone
+
+from dealer import history
+from dealer.effects import by_cause, change, still_possible, wanted_files
+from dealer.models import Cycle, CycleAnswer, CycleSite, CycleState, SiteState
+from dealer.plugins.protocol import Answer, plugins
+from fileops.subscriptions import open_operations, subscribe_copies
+from inventory.errors import ChangeRefused
+from scheduler.runs import WriterRun
+
+_LEFT = (SiteState.PLANNED, SiteState.SUBSCRIBED)
+
+
+def carry_out(cycle: Cycle, run: WriterRun) -> None:
+    """Do what is left of ``cycle`` and end it; a site whose change set is refused is told and does not stop the others."""
+    proposals, copies = history.read(cycle.pk, "proposals"), history.read(cycle.pk, "copies")
+    for site in cycle.sites.filter(state__in=_LEFT).order_by("site"):
+        run.check()
+        _carry_out_site(cycle, site, copies.filter(pl.col("site") == site.site), proposals, run)
+    refused = cycle.sites.filter(state=SiteState.REFUSED).count()
+    cycle.state = CycleState.FAILED if refused else CycleState.DONE
+    cycle.error = f"the inventory refused the changes of {refused} sites" if refused else ""
+    cycle.ended = timezone.now()
+    cycle.save(update_fields=["state", "error", "ended"])
+
+
+def _carry_out_site(
+    cycle: Cycle, site: CycleSite, copies: pl.DataFrame, proposals: pl.DataFrame, run: WriterRun
+) -> None:
+    snapshot = run.snapshot()
+    copies = still_possible(snapshot, copies)
+    if copies.height:
+        changes = change(snapshot, copies, run.changes(f"dealer-{cycle.pk}-{site.site}"))
+        files = wanted_files(snapshot, copies, open_operations(site.site))
+        _subscribe(cycle, site, files, copies, proposals)
+        try:
+            run.commit(changes)
+        except ChangeRefused as error:
+            site.state, site.verdict = SiteState.REFUSED, f"{site.verdict}; {error}"
+            site.save(update_fields=["state", "verdict"])
+            run.log(f"{site}: {error}")
+            return
+    site.state = SiteState.COMMITTED
+    site.save(update_fields=["state"])
+    run.log(f"{site.site}: {copies.height} blocks committed")
+
+
+@transaction.atomic
+def _subscribe(
+    cycle: Cycle, site: CycleSite, files: pl.DataFrame, copies: pl.DataFrame, proposals: pl.DataFrame
+) -> None:
+    """Hand the files to file operations, and note with those who asked that this is done."""
+    for cause, rows in by_cause(files, copies, proposals):
+        subscribe_copies(rows, cycle.author, cause)
+    found = plugins()
+    for row in CycleAnswer.objects.filter(cycle=cycle, verdict="activate", moot=""):
+        answer = Answer(
+            row.cause, row.number, row.verdict, row.reason, tuple((item, place) for item, place in row.actions)
+        )
+        if any(place == site.site for _, place in answer.actions):
+            found[row.plugin].queued(answer, site.site)
+    site.state = SiteState.SUBSCRIBED
+    site.save(update_fields=["state"])

@@ -1,0 +1,1 @@
+"""Subcommands of ``manage.py dealer``, one module each."""
