@@ -8,7 +8,6 @@ import time
 import warnings
 from dataclasses import dataclass
 
-import polars as pl
 from lark import Token, Tree
 
 from inventory.policy.errors import Mistake, TimeError, nearest
@@ -188,11 +187,7 @@ class _Reader:
             return None
         if variable.type != "enum":
             return str(token)
-        try:
-            matching = tuple(value for value in variable.values if re.match(str(token), value))
-        except re.error as error:
-            self._wrong(token, f"not a regular expression: {error}")
-            return None
+        matching = tuple(value for value in variable.values if re.match(str(token), value))
         if not matching:
             self._wrong(token, f"matches no value of {variable.name}; one of {', '.join(variable.values)}")
         return matching
@@ -221,15 +216,9 @@ def misplaced(variable: Variable, context: str) -> str:
 
 
 def regex_mistake(pattern: str) -> str:
-    """Why neither the fast engine (Rust's) nor Python's can use the pattern; empty when one can."""
+    """Why the pattern is no regular expression (Python's); empty when it is one."""
     if len(pattern) > _MAX_REGEX:
         return f"longer than {_MAX_REGEX} characters"
-    try:
-        pl.Series([""]).str.contains(pattern)
-    except pl.exceptions.ComputeError:
-        pass
-    else:
-        return ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

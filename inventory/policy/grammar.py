@@ -32,7 +32,7 @@ TIME_COMPARISON: /(?:older_than|newer_than)(?=[ \t]|$)/
 MEMBERSHIP: /(?:notin|in)(?=[ \t\[]|$)/
 _OPEN: "["
 _CLOSE: "]"
-ITEM: /[^\s\[\]]+/
+ITEM: /(?:[^\s\[\]]|\[[^\s\[\]]+\])+/
 OPERAND: /(?!(?:and|until|from)(?:[ \t]|$))\S+(?:[ \t]+(?!(?:and|until|from)(?:[ \t]|$))\S+)*/
 
 %ignore /[ \t]+/

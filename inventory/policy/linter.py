@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from inventory.policy.errors import nearest
 from inventory.policy.model import Condition, Line, Policy, Predicate
+from inventory.policy.patterns import is_glob
 from inventory.policy.times import parse_time
 from inventory.policy.variables import VARIABLES
 
@@ -101,8 +102,10 @@ def _name(variable: str, name: str, known: KnownNames) -> Iterator[str]:
         yield f"no {what} {name!r} exists{nearest(name, existing)}"
 
 
-def _exists(pattern: str, names: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern.replace("[", "[[]")) for name in names)
+def _exists(pattern: str, names: frozenset[str]) -> bool:
+    if not is_glob(pattern):
+        return pattern in names
+    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
 
 
 def _dates(condition: Condition, now: int) -> Iterator[LintWarning]:
