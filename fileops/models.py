@@ -177,3 +177,14 @@ class Turnstile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RequestedDeletion(models.Model):
+    """A deletion request whose subscriptions are written; ``committed`` once the inventory knows that the replicas go."""
+
+    request = models.BigIntegerField()
+    actions = models.JSONField()
+    committed = models.BooleanField(default=False, db_index=True)
+
+    def __str__(self) -> str:
+        return f"deletions of request {self.request}"

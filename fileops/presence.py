@@ -87,3 +87,19 @@ def _with_names(snapshot: Snapshot, rows: pl.LazyFrame) -> pl.LazyFrame:
     datasets = snapshot.table("datasets").select("dataset_id", pl.col("name").alias("dataset"))
     sites = snapshot.table("sites").select("site_id", pl.col("name").alias("site"))
     return rows.join(blocks, on="block_id").join(datasets, on="dataset_id").join(sites, on="site_id")
+
+
+def of_blocks_at_sites(snapshot: Snapshot, files: pl.DataFrame) -> pl.DataFrame:
+    """Those of ``files`` (lfn, site: String) that belong to a block with a replica at the site, present or not."""
+    if files.is_empty():
+        return files.select("lfn", "site")
+    parts = files.with_columns(
+        pl.col("lfn").str.extract(r"^(.*)/[^/]*$").alias("directory"),
+        pl.col("lfn").str.extract(r"([^/]*)$").alias("base_name"),
+    )
+    sites = snapshot.table("sites").select("site_id", pl.col("name").alias("site"))
+    wanted = parts.lazy().join(sites, on="site")
+    table = snapshot.table("files").select("block_id", pl.col("directory", "base_name").cast(pl.String))
+    replicas = snapshot.table("block_replicas").select("block_id", "site_id")
+    blocks = wanted.join(table, on=["directory", "base_name"])
+    return blocks.join(replicas, on=["block_id", "site_id"], how="semi").select("lfn", "site").collect()

@@ -20,7 +20,9 @@ class FileopsSettings:
     copy_timeout: float = 3600.0
     """For the copy of one file."""
     round_time: float = 600.0
-    """After so long a round starts no further files."""
+    """A round ends after so long, unless some file takes longer."""
+    tend_every: float = 15.0
+    """How often a round looks for new work and reports what is done."""
     retry_first: float = 60.0
     """Wait after the first failure; doubled after each, up to ``retry_longest``."""
     retry_longest: float = 21600.0
@@ -38,5 +40,5 @@ class FileopsSettings:
     """Empty directories are removed upwards, but none with fewer path components than this below the root."""
     completion_size: int = 20000
     """Files reported to the inventory in one change set."""
-    turn_wait: float = 60.0
+    turn_wait: float = 10.0
     """To wait for the turn to write to the inventory."""
