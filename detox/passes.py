@@ -1,0 +1,174 @@
+"""The passes of a cycle over its image: settle what is decided, then delete candidates, site by site or all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detox.answers import Answers
+from detox.evaluate import evaluate
+from detox.image import Image
+from detox.membership import site_matches
+from detox.order import Order
+from detox.removal import Owners, Removal
+from detox.segments import Array
+from detox.state import DELETE, DISMISS, State
+from inventory.policy.model import Condition
+
+_CHUNK = 64
+
+
+@dataclass
+class Passes:
+    """``share``: part of a quota that may go in one pass; ``triggered``: by site, changed while the passes go on."""
+
+    image: Image
+    answers: Answers
+    order: Order
+    owners: Owners
+    state: State
+    until: tuple[Condition, ...]
+    now: int
+    share: float
+    triggered: Array
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        by_name = sorted(range(len(self.image.sites)), key=lambda site: self.image.sites.names[site])
+        self._by_name = np.array(by_name, np.int64)
+        by_site = np.argsort(self.image.replica_site, kind="stable")
+        ends = np.cumsum(np.bincount(self.image.replica_site, minlength=len(self.image.sites)))
+        self._at_site = np.split(by_site, ends[:-1]) if len(ends) else []
+        self.stopped = np.zeros(len(self.image.sites), np.bool_)
+
+    def run(self, static: bool) -> None:
+        """All passes, until there is no candidate or nothing more goes."""
+        self.settle(np.arange(len(self.image.dataset_number)))
+        while (self.triggered & (self.state.candidates > 0)).any():
+            before = self.state.moment
+            self.number += 1
+            if static:
+                self._everywhere()
+            else:
+                self._at_one_site()
+            if self.state.moment == before:
+                return
+
+    def settle(self, datasets: Array) -> None:
+        """Evaluate what is in play of the datasets; delete what is deleted at once, one replica of each, until there is none."""
+        while len(datasets):
+            doomed = self._evaluate(datasets)
+            if not len(doomed):
+                return
+            ordered = self.order.sort_deletions(doomed)
+            _, first = np.unique(self.image.replica_dataset[ordered], return_index=True)
+            datasets = self._remove(self._removal(ordered[np.sort(first)], DELETE))
+
+    def _evaluate(self, datasets: Array) -> Array:
+        """Decide again for the replicas in play; returns those with blocks to delete at once."""
+        replicas = self.image.replicas_of(datasets)
+        replicas = replicas[self.state.in_play[replicas]]
+        if not len(replicas):
+            return replicas
+        return replicas[self.state.record(replicas, evaluate(self.image, self.answers, replicas))]
+
+    def _removal(self, replicas: Array, code: int) -> Removal:
+        rows, counts = self.image.rows_of(replicas)
+        return self.owners.removal(replicas, rows, counts, self.state.code(rows) == code)
+
+    def _remove(self, removal: Removal) -> Array:
+        """Let go, and make counts, answers and keys true again; returns the datasets that were touched."""
+        self.state.remove(removal)
+        datasets: Array = np.unique(self.image.replica_dataset[removal.replicas])
+        self.image.refresh(datasets)
+        self.answers.reowned(removal.reowned)
+        self.answers.refresh(datasets)
+        self.order.refresh(datasets)
+        return datasets
+
+    def _at_one_site(self) -> None:
+        site = self._fullest_of_protected()
+        candidates = self.order.sort(self._candidates(site))
+        gone, place, size = 0, 0, _CHUNK
+        touched = []
+        while place < len(candidates) and self.triggered[site]:
+            removal = self._removal(candidates[place : place + size], DISMISS)
+            taken, stops = self._limits(site, removal, gone)
+            removal = removal.first(taken)
+            touched.append(self._remove(removal))
+            gone += int(removal.bytes_deleted.sum())
+            if stops or taken < size:
+                break
+            place, size = place + size, size * 2
+        self.settle(np.sort(np.concatenate(touched)))
+
+    def _candidates(self, site: int) -> Array:
+        replicas = self._at_site[site]
+        return replicas[self.state.dismissed[replicas]]
+
+    def _fullest_of_protected(self) -> int:
+        """The triggered site with candidates that has the highest fraction of protected bytes over its quota."""
+        sites = self._by_name[(self.triggered & (self.state.candidates > 0))[self._by_name]]
+        quota = self.image.sites.quota[sites]
+        limited = quota > 0
+        fraction = np.where(limited, self.state.protected[sites] / np.where(limited, quota, 1), 1.0)
+        return int(sites[np.argmax(fraction)])
+
+    def _limits(self, site: int, removal: Removal, gone: int) -> tuple[int, bool]:
+        """How many of the replicas may go in this pass, and whether the pass ends with the last of them."""
+        quota = self.image.sites.quota[site]
+        number = len(removal.replicas)
+        over = np.zeros(number, np.bool_)
+        if quota > 0:
+            over = (gone + np.cumsum(removal.bytes_deleted)) / quota > self.share
+            number = min(number, int(np.argmax(over)) + 1) if over.any() else number
+        reached = self._until(
+            np.full(number, site), self.state.occupied[site] - np.cumsum(removal.bytes_leaving[:number])
+        )
+        if reached.any():
+            self._stop(site)
+            return int(np.argmax(reached)) + 1, True
+        return number, bool(over[number - 1])
+
+    def _until(self, sites: Array, occupied: Array) -> Array:
+        """Whether `Until` holds for each site with so many bytes."""
+        return site_matches(self.image.sites.frame(sites, occupied), self.until, self.now)
+
+    def _stop(self, site: int) -> None:
+        self.triggered[site] = False
+        self.stopped[site] = True
+
+    def _everywhere(self) -> None:
+        """All candidates in order; one whose dataset was touched before it in this pass is evaluated again before it goes."""
+        candidates = np.flatnonzero(self.state.dismissed & self.triggered[self.image.replica_site])
+        waiting: dict[int, int] = {}
+        touched = [candidates[:0]]
+        for candidate in self.order.sort(candidates).tolist():
+            key = int(self.image.replica_dataset[candidate]) if self.answers.volatile else candidate
+            if key in waiting:
+                touched.append(self._take(np.array(list(waiting.values()))))
+                self._evaluate(touched[-1])
+                waiting = {}
+            waiting[key] = candidate
+        touched.append(self._take(np.array(list(waiting.values()))))
+        self.settle(np.unique(np.concatenate(touched)))
+
+    def _take(self, candidates: Array) -> Array:
+        """Let those go that still may, each site's up to where it matches `Until`; returns the datasets touched."""
+        sites = self.image.replica_site[candidates]
+        may = self.state.dismissed[candidates] & self.triggered[sites]
+        candidates, sites = candidates[may], sites[may]
+        if not len(candidates):
+            return candidates
+        left = np.empty(len(candidates), np.int64)
+        leaving = self._removal(candidates, DISMISS).bytes_leaving
+        for site in np.unique(sites):
+            here = sites == site
+            left[here] = self.state.occupied[site] - np.cumsum(leaving[here])
+        reached = self._until(sites, left)
+        last = np.full(len(self.image.sites), len(candidates))
+        np.minimum.at(last, sites[reached], np.flatnonzero(reached))
+        for site in np.unique(sites[reached]):
+            self._stop(int(site))
+        return self._remove(self._removal(candidates[np.arange(len(candidates)) <= last[sites]], DISMISS))

@@ -1,0 +1,101 @@
+"""What going means for block replicas: deleted, or, when only a part of a replica goes, handed to its dataset-level owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from detox.image import Image
+from detox.membership import Membership
+from detox.segments import Array, reduce_filled
+from inventory.schema import NO_GROUP_ID
+from inventory.snapshot import Snapshot
+
+
+@dataclass
+class Removal:
+    """What happens to the going blocks of ``replicas``, which are of different datasets.
+
+    ``deleted``, ``reowned`` (with ``heirs``, rows of groups) and ``leaving`` (deleted, or reowned out of the partition) are
+    rows; ``…_of`` says which of the replicas they are of. ``bytes_deleted`` and ``bytes_leaving`` are by replica.
+    """
+
+    replicas: Array
+    deleted: Array
+    deleted_of: Array
+    reowned: Array
+    reowned_of: Array
+    heirs: Array
+    leaving: Array
+    leaving_of: Array
+    bytes_deleted: Array
+    bytes_leaving: Array
+
+    def first(self, number: int) -> Removal:
+        """The same for the first ``number`` replicas only."""
+        deleted, reowned, leaving = (of < number for of in (self.deleted_of, self.reowned_of, self.leaving_of))
+        return Removal(
+            self.replicas[:number], self.deleted[deleted], self.deleted_of[deleted], self.reowned[reowned],
+            self.reowned_of[reowned], self.heirs[reowned], self.leaving[leaving], self.leaving_of[leaving],
+            self.bytes_deleted[:number], self.bytes_leaving[:number],
+        )  # fmt: skip
+
+
+class Owners:
+    """Ownership levels of the groups, and what a change of owner does."""
+
+    def __init__(self, image: Image, snapshot: Snapshot, membership: Membership) -> None:
+        groups = snapshot.frame("groups")
+        self._image, self._membership = image, membership
+        self._owns_datasets = (
+            (groups["level"].cast(pl.String) == "Dataset") & (groups["group_id"] != NO_GROUP_ID)
+        ).to_numpy()
+        names = groups["name"]
+        self._rank = np.empty(groups.height, np.int64)
+        self._rank[names.arg_sort().to_numpy()] = np.arange(groups.height)
+
+    def removal(self, replicas: Array, rows: Array, counts: Array, going: Array) -> Removal:
+        """``rows``: all that the replicas have in the image, ``counts`` each; ``going``: which of them shall go."""
+        of = np.repeat(np.arange(len(replicas)), counts)
+        part = reduce_filled(np.add, going, counts, 0) < counts
+        handed = going & part[of] & ~self._owns_datasets[self._image.rows.owner[rows]]
+        heirs = self._heirs(rows[part[of]], of[part[of]], len(replicas)) if handed.any() else np.empty(0, np.int64)
+        if handed.any():
+            handed &= heirs[of] >= 0
+        reowned, deleted = rows[handed], rows[going & ~handed]
+        owners = heirs[of[handed]] if len(reowned) else np.empty(0, np.int64)
+        out = ~self._held(reowned, owners)
+        leaving, leaving_of = np.append(deleted, reowned[out]), np.append(of[going & ~handed], of[handed][out])
+        size = self._image.rows.size
+        return Removal(
+            replicas, deleted, of[going & ~handed], reowned, of[handed], owners, leaving, leaving_of,
+            _sums(size[deleted], of[going & ~handed], len(replicas)), _sums(size[leaving], leaving_of, len(replicas)),
+        )  # fmt: skip
+
+    def _heirs(self, rows: Array, of: Array, number: int) -> Array:
+        """By replica its dataset-level owner: of several the one of most bytes, then by name; -1 without one."""
+        heirs = np.full(number, -1, np.int64)
+        owner = self._image.rows.owner[rows]
+        keep = self._owns_datasets[owner]
+        frame = pl.DataFrame({"of": of[keep], "owner": owner[keep], "size": self._image.rows.size[rows][keep]})
+        sums = frame.group_by("of", "owner").agg(pl.col("size").sum())
+        ranked = sums.with_columns(rank=pl.Series(self._rank[sums["owner"].to_numpy()], dtype=pl.Int64))
+        best = ranked.sort("of", "size", "rank", descending=[False, True, False]).unique("of", keep="first")
+        heirs[best["of"].to_numpy()] = best["owner"].to_numpy()
+        return heirs
+
+    def _held(self, rows: Array, owners: Array) -> Array:
+        if not len(rows):
+            return np.empty(0, np.bool_)
+        image = self._image
+        replica = image.rows.replica[rows]
+        site = image.sites.number[image.replica_site[replica]]
+        dataset = image.dataset_number[image.replica_dataset[replica]]
+        return self._membership.holds(dataset, site, owners, image.rows.last_update[rows])
+
+
+def _sums(sizes: Array, of: Array, number: int) -> Array:
+    """Exact sums by replica; a single replica's bytes are far below what a float counts exactly."""
+    return np.bincount(of, sizes, minlength=number).astype(np.int64)
