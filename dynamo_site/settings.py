@@ -105,6 +105,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dynamo_site.unavailable.UnavailableMiddleware",
 ]
 
 ROOT_URLCONF = "dynamo_site.urls"

@@ -3,6 +3,11 @@
 from django.contrib import admin
 from django.urls import path
 
+from dynamo_site.health import healthz
+from dynamo_site.metrics import metrics
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("healthz", healthz, name="healthz"),
+    path("metrics", metrics, name="metrics"),
 ]

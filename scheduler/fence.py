@@ -1,33 +1,33 @@
-"""Fencing tokens: each turn's is larger than every earlier one's. The database gives them out, so that they
-survive Redis, and the inventory server refuses a change set whose token is older than one it has seen."""
+"""Fencing tokens: each turn's is larger than every earlier one's, and the inventory refuses all smaller ones from then on.
+
+The database gives them out, from the very row that every append to the log locks and compares: a token that was given
+out is seen by the inventory at once, also before its holder commits anything, and whatever Redis has forgotten.
+"""
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from scheduler.models import Fence
+from inventory.log_models import Leadership
 
 _ROW = 1
 
 
 def next_token() -> int:
-    """A token larger than all that were given out. Call it while holding the turn."""
+    """A token larger than all that were given out or seen. Call it while holding the turn."""
+    try:
+        with transaction.atomic():
+            Leadership.objects.get_or_create(pk=_ROW)
+    except IntegrityError:
+        # Somebody else made the row at the same moment.
+        pass
     with transaction.atomic():
-        fence, _ = Fence.objects.select_for_update().get_or_create(pk=_ROW)
-        fence.token += 1
-        fence.save()
-        return fence.token
-
-
-def raise_to(token: int) -> None:
-    """Make sure that the next token is larger than ``token`` (one that the inventory has seen)."""
-    with transaction.atomic():
-        fence, _ = Fence.objects.select_for_update().get_or_create(pk=_ROW)
-        if fence.token < token:
-            fence.token = token
-            fence.save()
+        row = Leadership.objects.select_for_update().get(pk=_ROW)
+        row.token += 1
+        row.save(update_fields=["token"])
+        return row.token
 
 
 def newest() -> int:
     """The token of the newest turn; 0 before the first."""
-    return Fence.objects.filter(pk=_ROW).values_list("token", flat=True).first() or 0
+    return Leadership.objects.filter(pk=_ROW).values_list("token", flat=True).first() or 0

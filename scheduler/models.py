@@ -1,4 +1,4 @@
-"""What the scheduler stores: runs with their logs, the jobs of the worker, locks on applications, the last fencing token."""
+"""What the scheduler stores: runs with their logs, the jobs of the worker, locks on applications."""
 
 from __future__ import annotations
 
@@ -19,15 +19,6 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.NEW, State.ASSIGNED, State.RUN)
-
-
-class Fence(models.Model):
-    """The largest fencing token given out; one row, raised under its row lock."""
-
-    token = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return str(self.token)
 
 
 class Job(models.Model):
@@ -86,6 +77,7 @@ class Run(models.Model):
             models.Index(fields=["state", "queued_at"], name="run_state"),
             models.Index(fields=["application", "queued_at"], name="run_application"),
         ]
+        permissions = [("end_run", "May end runs and jobs")]
         ordering = ["-id"]
 
     def __str__(self) -> str:

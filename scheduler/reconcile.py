@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from django.db.models import Q
 from django.utils import timezone
 
 from scheduler import jobs, life
@@ -65,6 +66,8 @@ def send_again(settings: SchedulerSettings, send: Send) -> int:
 
 def forget(settings: SchedulerSettings) -> int:
     """Delete runs and jobs that ended long ago; how many."""
-    before = timezone.now() - timedelta(days=settings.keep_days)
+    now = timezone.now()
+    before, done_before = (now - timedelta(days=days) for days in (settings.keep_days, settings.keep_done_days))
     runs = Run.objects.filter(ended_at__lt=before).delete()[1].get("scheduler.Run", 0)
-    return runs + Job.objects.filter(ended_at__lt=before).delete()[1].get("scheduler.Job", 0)
+    ended_jobs = Job.objects.filter(Q(ended_at__lt=before) | Q(ended_at__lt=done_before, state=State.DONE))
+    return runs + ended_jobs.delete()[1].get("scheduler.Job", 0)

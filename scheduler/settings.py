@@ -22,7 +22,8 @@ class SchedulerSettings:
     ``job_limit``: a cycle's process is ended after this long unless its task says otherwise.
     ``grace``: how long a process that was told to end may take to clean up.
     ``attempts``: how often a job is started at most when workers die under it.
-    ``log_lines``: lines kept of one run's log. ``keep_days``: ended runs and jobs are forgotten after this.
+    ``log_lines``: lines kept of one run's log. ``keep_days``: ended runs and jobs are forgotten after this;
+    ``keep_done_days``: jobs that were done already after this, for some are done every few seconds.
     """
 
     lease: float = 60.0
@@ -34,6 +35,7 @@ class SchedulerSettings:
     attempts: int = 3
     log_lines: int = 2000
     keep_days: int = 90
+    keep_done_days: int = 7
 
 
 def scheduler_settings() -> SchedulerSettings:

@@ -1,0 +1,141 @@
+"""The metrics themselves, by where they come from. Each function looks its numbers up; errors are the caller's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import polars as pl
+from django.db.models import Count, QuerySet, Sum
+from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily
+
+from fileops.models import Subscription
+from inventory.partitions import occupancy
+from registry.models import Request
+from scheduler import history, life
+from scheduler.connection import connect
+from scheduler.models import OPEN_STATES, Job, Run
+from scheduler.settings import scheduler_settings
+from scheduler.turns import Turns
+
+_DAY = timedelta(days=1)
+_OCCUPANCY_SECONDS = 60.0
+
+
+def _family(name: str, text: str, labels: tuple[str, ...], values: dict[tuple[str, ...], float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"dynamo_{name}", text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(list(key), value)
+    return family
+
+
+def _counted(rows: QuerySet[object, dict[str, object]], *by: str) -> dict[tuple[str, ...], float]:
+    counts = rows.order_by().values(*by).annotate(count=Count("pk"))
+    return {tuple(str(row[name]) for name in by): float(row["count"]) for row in counts}
+
+
+def runs() -> list[GaugeMetricFamily]:
+    """Runs and jobs that are open, and those that ended in the last 24 hours."""
+    since = timezone.now() - _DAY
+    families = []
+    for name, model, by in (("runs", Run, "application"), ("jobs", Job, "task")):
+        opened = _counted(model.objects.filter(state__in=OPEN_STATES), by, "state")
+        ended = _counted(model.objects.filter(queued_at__gte=since).exclude(state__in=OPEN_STATES), by, "state")
+        text = f"{name.capitalize()} by state: open ones, and ended ones of the last 24 hours"
+        families.append(_family(name, text, (by, "state"), opened | ended))
+    return families
+
+
+def turn() -> list[GaugeMetricFamily]:
+    """The turn to write: who has it for how long, and how many wait."""
+    settings = scheduler_settings()
+    turns = Turns(connect(), settings.lease, settings.waiter_lease, settings.priority_seconds)
+    holder = turns.holder()
+    held = {(holder.application,): max(0.0, time.time() - holder.since)} if holder else {}
+    return [
+        _family("turn_waiting", "Runs that wait for the turn to write", (), {(): len(turns.waiting())}),
+        _family("turn_held_seconds", "Since when its holder has asked for the turn to write", ("application",), held),
+    ]
+
+
+def tasks() -> list[GaugeMetricFamily]:
+    """When each task last ended well, and how long the last one took; workers that give signs of life."""
+    last = history.last_times()
+    done = {(time.task,): time.done for time in last if time.done}
+    return [
+        _family("workers", "Workers that give signs of life", (), {(): len(life.living("worker"))}),
+        _family("task_last_done_timestamp_seconds", "When the task last ended well", ("task",), done),
+        _family("task_last_seconds", "How long the task last took", ("task",), {(t.task,): t.seconds for t in last}),
+        _family(
+            "task_last_failed", "Whether the task's last end was a bad one", ("task",),
+            {(t.task,): float(t.state != "done") for t in last},
+        ),
+    ]  # fmt: skip
+
+
+def file_operations() -> list[GaugeMetricFamily]:
+    """Files to be copied or deleted, by state; the bytes of open ones."""
+    unfinished = Subscription.objects.filter(open_key__isnull=False)
+    sizes = unfinished.order_by().values("operation", "state").annotate(bytes=Sum("size"))
+    bytes_open = {(row["operation"], row["state"]): float(row["bytes"] or 0) for row in sizes}
+    labels = ("operation", "state")
+    return [
+        _family("file_operations", "Open file operations (held ones too)", labels, _counted(unfinished, *labels)),
+        _family("file_operations_bytes", "Bytes of open file operations", labels, bytes_open),
+    ]
+
+
+def requests() -> list[GaugeMetricFamily]:
+    """Requests of people and services by status."""
+    return [_family("requests", "Requests by status", ("kind", "status"), _counted(Request.objects, "kind", "status"))]
+
+
+def inventory() -> list[GaugeMetricFamily]:
+    """The numbers of the inventory server's status: versions of the log and of what follows it."""
+    from inventory import client
+
+    status = client.status()
+    numbers = {(name,): float(value) for name, value in status.items() if isinstance(value, int | float)}
+    return [_family("inventory", "Numbers of the inventory server's status", ("name",), numbers)]
+
+
+@dataclass
+class _Kept:
+    """The last occupancy, so that frequent scrapes of a large inventory stay cheap."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    frame: pl.DataFrame | None = None
+    version: int = -1
+    looked_at: float = float("-inf")
+
+    def get(self) -> pl.DataFrame:
+        from inventory import client
+
+        with self.lock:
+            if self.frame is None or time.monotonic() - self.looked_at > _OCCUPANCY_SECONDS:
+                snapshot = client.snapshot()
+                if self.frame is None or snapshot.version != self.version:
+                    self.frame, self.version = occupancy(snapshot), snapshot.version
+                self.looked_at = time.monotonic()
+            return self.frame
+
+
+_KEPT = _Kept()
+
+
+def site_occupancy() -> list[GaugeMetricFamily]:
+    """Bytes and quota of each partition at each site, at most a minute old."""
+    rows = list(_KEPT.get().iter_rows(named=True))
+    labels = ("site", "partition")
+
+    def column(name: str) -> dict[tuple[str, ...], float]:
+        return {(row["site"], row["partition"]): float(row[name]) for row in rows}
+
+    return [
+        _family("site_present_bytes", "Bytes that are at the site", labels, column("present")),
+        _family("site_projected_bytes", "Bytes when all replicas are complete", labels, column("projected")),
+        _family("site_quota_bytes", "Quota; -1: no limit", labels, column("quota")),
+    ]

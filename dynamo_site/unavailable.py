@@ -1,0 +1,35 @@
+"""When a page needs the inventory, a turn or Redis and cannot have it now: 503 with when to try again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from inventory.errors import InventoryUnavailable
+from scheduler.errors import TurnBusy
+
+_RETRY_SECONDS = 10
+_LOG = structlog.get_logger(__name__)
+
+
+class UnavailableMiddleware:
+    """Answers for views that left such an error to us."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The answer; None for other errors."""
+        if not isinstance(error, InventoryUnavailable | TurnBusy):
+            return None
+        _LOG.warning("not available", path=request.path, reason=str(error))
+        text = f"Dynamo cannot do this now: {error}. Please try again in {_RETRY_SECONDS} seconds."
+        headers = {"Retry-After": str(_RETRY_SECONDS)}
+        if "text/html" in request.META.get("HTTP_ACCEPT", ""):
+            return HttpResponse(text, status=503, content_type="text/plain; charset=utf-8", headers=headers)
+        return JsonResponse({"result": "Error", "message": text, "data": None}, status=503, headers=headers)
