@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from fileops.errors import StorageError
-from fileops.storage import Storage, storage_of
+from fileops.storage import Storage, storage_for, storage_of
 from fileops.storage.base import CHUNK
+from inventory.changes import ChangeSet
+from inventory.resolve import applied
+from inventory.snapshot import Snapshot
 from tests.services.servers import XrootdSite
 
 LFN = "/store/mc/Run1/a.root"
@@ -152,6 +155,32 @@ def test_no_name_leads_out_of_the_root(place: Place, lfn: str) -> None:
 def test_a_rule_cannot_lead_out_either(place: Place) -> None:
     storage = storage_of("A", place.storage.url("/x").removesuffix("/x") + "/", lambda lfn: f"/data/../..{lfn}")
     assert code_of(storage.stat, "/secret") == "EINVAL"
+
+
+def by_rules(backend: str, *rules: tuple[str, str]) -> Storage:
+    rows = [
+        {"site": "A", "protocol": "file", "position": 0, "lfn_pattern": pattern, "pfn_template": template}
+        for pattern, template in rules
+    ]
+    sites = [{"name": "A", "backend": backend}]
+    changes = ChangeSet("test", 1).put("sites", sites).put("path_rules", rows)
+    return storage_for(applied(Snapshot.from_frames({}), changes, 1000), "A")
+
+
+def test_the_site_s_rules_say_where_a_file_lies(tmp_path: Path) -> None:
+    storage = by_rules(tmp_path.as_uri(), (r"/store/([^/]+)/(.*)", f"{tmp_path.as_uri()}/disk-{{0}}/{{1}}"))
+    storage.write("/store/mc/a.root", [b"x"])
+    assert (tmp_path / "disk-mc" / "a.root").read_bytes() == b"x"
+    assert code_of(storage.stat, "/elsewhere/a.root") == "EINVAL"
+    assert code_of(storage.stat, "/store/../a.root") == "EINVAL"
+
+
+def test_rules_that_lead_out_of_the_backend_are_refused(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    storage = by_rules(inside.as_uri(), (r"/store/(.*)", f"{tmp_path.as_uri()}/{{0}}"))
+    assert code_of(storage.write, "/store/a.root", [b"x"]) == "EINVAL"
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"]
 
 
 @pytest.fixture
