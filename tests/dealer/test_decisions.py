@@ -5,8 +5,21 @@ from __future__ import annotations
 import pytest
 
 from dealer.proposals import (
-    CYCLE_VOLUME, EXCLUDED, EXISTS, FILES_MISSING, FULL, INVALID, JOINED, NO_DESTINATION, NO_SOURCE, NOT_ALLOWED, NOT_NAMED, NOT_TARGET,
-    NOT_VALID, PLACED, PLUGIN_VOLUME,
+    CYCLE_VOLUME,
+    EXCLUDED,
+    EXISTS,
+    FILES_MISSING,
+    FULL,
+    INVALID,
+    JOINED,
+    NO_DESTINATION,
+    NO_SOURCE,
+    NOT_ALLOWED,
+    NOT_NAMED,
+    NOT_TARGET,
+    NOT_VALID,
+    PLACED,
+    PLUGIN_VOLUME,
 )  # fmt: skip
 from dealer.settings import TB, DealerSettings, SettingsError
 from dealer.sites import UnknownPartition
