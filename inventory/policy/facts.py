@@ -32,5 +32,10 @@ class Facts:
     @classmethod
     def none(cls) -> Facts:
         """No locks, no requests, no rules."""
+        return cls.with_locks(_empty("dataset_id", "block_id", "site_id"))
+
+    @classmethod
+    def with_locks(cls, locked: pl.DataFrame) -> Facts:
+        """Only locks: frame(dataset_id, block_id, site_id)."""
         datasets = _empty("dataset_id")
-        return cls(_empty("dataset_id", "block_id", "site_id"), _empty("dataset_id", "site_id"), datasets, datasets)
+        return cls(locked, _empty("dataset_id", "site_id"), datasets, datasets)
