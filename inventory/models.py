@@ -1,6 +1,26 @@
-"""What the inventory stores in the database."""
+"""What the inventory stores in the database: the log, the tables that follow it, and what operators tune."""
 
 from django.db import models
+
+from inventory.log_models import FollowerPosition, Leadership, UpdatePart, UpdateRecord
+from inventory.relational import (
+    Block,
+    BlockReplica,
+    Dataset,
+    DatasetReplica,
+    File,
+    Group,
+    Partition,
+    PathRule,
+    Quota,
+    ReplicaFile,
+    Site,
+)
+
+__all__ = [
+    "Block", "BlockReplica", "Dataset", "DatasetReplica", "File", "FollowerPosition", "Group", "Leadership", "Partition",
+    "PathRule", "Quota", "ReplicaFile", "Site", "TunedSetting", "UpdatePart", "UpdateRecord",
+]  # fmt: skip
 
 
 class TunedSetting(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 
+from tests.inventory.fixtures import inventory  # noqa: F401 - a fixture
 from tests.services.fixtures import *  # noqa: F403 - fixtures of all tests
 from tests.services.fixtures import NEED_PACKAGES
 from tests.skips import pytest_sessionfinish  # noqa: F401 - a hook

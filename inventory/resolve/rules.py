@@ -126,14 +126,14 @@ def _groups(space: Workspace) -> None:
 
 
 def _partitions(space: Workspace) -> None:
-    """Definitions can be read; unions are of simple partitions, and have no quota of their own."""
+    """Definitions can be read; unions are of partitions that exist, and have no quota of their own."""
     if not {"partitions", "quotas"} & {*space.given, *space.changes.deletes}:
         return
     definitions = dict(space.frame("partitions").select("name", "definition").drop_nulls().iter_rows())
     unions = {name: members for name, text in definitions.items() if (members := union_members(text)) is not None}
     for name, members in unions.items():
-        wrong = [member for member in members if member not in definitions or member in unions]
-        what = [f"{name!r}: {member!r} is no simple partition" for member in wrong]
+        what = [f"{name!r}: no partition {member!r}" for member in members if member not in definitions]
+        what += [f"{name!r}: a union cannot contain itself"] if _contains(unions, name, name) else []
         space.refuse("partitions", what if members else [f"{name!r}: a union of nothing"])
     given = space.given.get("partitions", pl.DataFrame({"name": []}, schema={"name": pl.String}))
     for name in given["name"]:
@@ -146,6 +146,18 @@ def _partitions(space: Workspace) -> None:
     for name in space.frame("quotas").join(names, on="partition_id")["name"].unique(maintain_order=True):
         if name in unions:
             space.refuse("quotas", [f"{name!r} is a union; quotas belong to its members"])
+
+
+def _contains(unions: dict[str, tuple[str, ...]], union: str, wanted: str) -> bool:
+    seen, waiting = set[str](), list(unions[union])
+    while waiting:
+        name = waiting.pop()
+        if name == wanted:
+            return True
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(unions.get(name, ()))
+    return False
 
 
 def _path_rules(space: Workspace) -> None:

@@ -1,0 +1,94 @@
+"""The one that writes: resolves change sets against the newest version, appends them to the log, and has the next version.
+
+Knows no network and no threads but one lock: the server (``server/``) and tests put it to use.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from inventory import log
+from inventory.changes import ChangeSet
+from inventory.errors import InventoryUnavailable, VersionGone
+from inventory.image import Image
+from inventory.log import Commit
+from inventory.resolve import resolve
+from inventory.snapshot import Snapshot
+
+KEPT_VERSIONS = 16
+"""Versions that readers can still ask for by number."""
+
+
+def _clock() -> int:
+    return int(time.time())
+
+
+class Leader:
+    """Leads with ``epoch`` from ``image`` on. ``publish`` is told each new version before it is acknowledged, and
+    returns it as it shall be held (e.g. memory-mapped).
+    """
+
+    def __init__(
+        self, epoch: int, image: Image, next_ids: dict[str, int],
+        publish: Callable[[Image], Image] = lambda image: image, clock: Callable[[], int] = _clock,
+    ) -> None:  # fmt: skip
+        self.epoch = epoch
+        self.clock = clock
+        self._publish = publish
+        self._lock = threading.Lock()
+        self._failed = False
+        used = image.next_ids()
+        self._next_ids = {name: max(first, next_ids.get(name, 1)) for name, first in used.items()}
+        self._images = deque([publish(image)], maxlen=KEPT_VERSIONS)
+
+    @property
+    def image(self) -> Image:
+        """The newest version."""
+        return self._images[-1]
+
+    def snapshot(self, at_least: int | None = None, version: int | None = None) -> Snapshot:
+        """The newest version, or the one with the number ``version``. Raises VersionGone."""
+        if version is None:
+            if at_least is not None and at_least > self.image.version:
+                raise InventoryUnavailable(f"version {at_least} is not there yet: the newest is {self.image.version}")
+            return self.image.snapshot()
+        for image in tuple(self._images):
+            if image.version == version:
+                return image.snapshot()
+        raise VersionGone(f"version {version} is not kept; the newest is {self.image.version}")
+
+    def commit(self, changes: ChangeSet) -> Commit:
+        """Apply ``changes`` as a whole, once. Raises ChangeRefused, TurnLost, LeadershipLost, InventoryUnavailable."""
+        log.checked_sender(changes)
+        with self._lock:
+            if self._failed:
+                raise InventoryUnavailable("this server could not go on after a commit and has to be started again")
+            first = log.answered(changes.transaction)
+            if first is not None:
+                return first
+            now = max(self.clock(), self.image.time)
+            if changes.is_empty():
+                return Commit(self.image.version, changes.transaction, now, {})
+            return self._append(changes, now)
+
+    def status(self) -> dict[str, Any]:
+        """Version, epoch, and number of rows by table."""
+        image = self.image
+        return {"version": image.version, "time": image.time, "epoch": self.epoch, "counts": image.counts()}
+
+    def _append(self, changes: ChangeSet, now: int) -> Commit:
+        delta = resolve(self.image.snapshot(), changes, now, self._next_ids)
+        version = self.image.version + 1
+        commit = log.append(self.epoch, changes, delta, version, now)
+        if commit.version != version:
+            return commit
+        # Committed: what fails from here on is made good by starting again from the log.
+        self._failed = True
+        self._next_ids.update(delta.next_ids)
+        self._images.append(self._publish(self.image.after(delta, version, now)))
+        self._failed = False
+        return commit

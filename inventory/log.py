@@ -1,0 +1,136 @@
+"""The update log: taking the lead, appending records, reading them. Each function is one short database transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.db import IntegrityError, transaction
+
+from inventory.changes import ChangeSet
+from inventory.errors import ChangeRefused, LeadershipLost, Problem, TurnLost
+from inventory.log_models import Leadership, UpdatePart, UpdateRecord
+from inventory.resolve.delta import Delta
+
+PART_BYTES = 4 * 1024 * 1024
+"""Largest piece of a record: twice this, when escaped, is below the smallest packet limit of common servers."""
+
+_ROW = 1
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The answer to a change set: ``version`` has it; ``time``: UTC seconds; ``counts``: rows put and deleted by table."""
+
+    version: int
+    transaction: str
+    time: int
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as followers read it."""
+
+    sequence: int
+    time: int
+    delta: Delta
+
+
+def leadership() -> Leadership:
+    """Who leads, and where the log ends."""
+    row = Leadership.objects.filter(pk=_ROW).first()
+    return row if row is not None else Leadership(pk=_ROW)
+
+
+def take_lead(host: str = "", process: int = 0, url: str = "", now: int = 0) -> Leadership:
+    """Raise the epoch: from now on nobody else can append."""
+    try:
+        with transaction.atomic():
+            Leadership.objects.get_or_create(pk=_ROW)
+    except IntegrityError:
+        # Another server made the row at the same moment.
+        pass
+    with transaction.atomic():
+        row = Leadership.objects.select_for_update().get(pk=_ROW)
+        row.epoch += 1
+        row.host, row.process, row.url, row.seen = host, process, url, now
+        row.save()
+    return row
+
+
+def sign_of_life(epoch: int, now: int) -> None:
+    """Tell that the leader of ``epoch`` lives. Raises LeadershipLost."""
+    if not Leadership.objects.filter(pk=_ROW, epoch=epoch).update(seen=now):
+        raise LeadershipLost(f"epoch {epoch} is over: another inventory server leads")
+
+
+def resign(epoch: int) -> None:
+    """The leader of ``epoch`` ends: the next need not wait for it."""
+    Leadership.objects.filter(pk=_ROW, epoch=epoch).update(host="", process=0, url="", seen=0)
+
+
+def answered(transaction_id: str) -> Commit | None:
+    """The answer that the change set with this transaction id got, if it was committed."""
+    record = UpdateRecord.objects.filter(transaction=transaction_id).first()
+    return None if record is None else Commit(record.sequence, record.transaction, record.time, record.counts)
+
+
+def append(epoch: int, changes: ChangeSet, delta: Delta, sequence: int, now: int) -> Commit:
+    """Commit ``delta`` as record ``sequence``: this *is* the change.
+
+    Raises LeadershipLost when ``epoch`` is not the newest, TurnLost when the token is older than one already seen.
+    A transaction id that is known gets its first answer, and nothing is written.
+    """
+    data = delta.to_bytes() if delta.tables() else b""
+    with transaction.atomic():
+        row = Leadership.objects.select_for_update().get(pk=_ROW)
+        if row.epoch != epoch:
+            raise LeadershipLost(f"epoch {epoch} is over: epoch {row.epoch} leads")
+        first = answered(changes.transaction)
+        if first is not None:
+            return first
+        if changes.token < row.token:
+            raise TurnLost(f"token {changes.token} of run {changes.run!r} is older than {row.token}, already seen")
+        if row.head != sequence - 1:
+            raise LeadershipLost(f"the log is at {row.head}, not {sequence - 1}: another process wrote with this epoch")
+        _write(changes, delta, data, sequence, epoch, now)
+        row.head, row.token, row.next_ids = sequence, changes.token, {**row.next_ids, **delta.next_ids}
+        row.save(update_fields=["head", "token", "next_ids"])
+    return Commit(sequence, changes.transaction, now, delta.counts())
+
+
+def _write(changes: ChangeSet, delta: Delta, data: bytes, sequence: int, epoch: int, now: int) -> None:
+    record = UpdateRecord.objects.create(
+        sequence=sequence, epoch=epoch, transaction=changes.transaction, author=changes.author,
+        service=changes.service, run=changes.run, token=changes.token, time=now, counts=delta.counts(), size=len(data),
+    )  # fmt: skip
+    for number, start in enumerate(range(0, len(data), PART_BYTES)):
+        UpdatePart.objects.create(record=record, number=number, data=data[start : start + PART_BYTES])
+
+
+def records_after(sequence: int, until: int | None = None) -> Iterator[Record]:
+    """Records later than ``sequence`` (up to ``until``) in order; one at a time is in memory."""
+    numbers = UpdateRecord.objects.filter(sequence__gt=sequence).order_by("sequence")
+    if until is not None:
+        numbers = numbers.filter(sequence__lte=until)
+    for number, time in list(numbers.values_list("sequence", "time")):
+        parts = UpdatePart.objects.filter(record_id=number).order_by("number").values_list("data", flat=True)
+        data = b"".join(bytes(part) for part in parts)
+        yield Record(number, time, Delta.from_bytes(data) if data else Delta())
+
+
+def checked_sender(changes: ChangeSet) -> None:
+    """Refuse a change set whose sender's names the log cannot hold. Raises ChangeRefused."""
+    limits: Mapping[str, int] = {"author": 150, "service": 150, "run": 64, "transaction": 255}
+    problems = [
+        Problem(name, f"longer than {limit} characters")
+        for name, limit in limits.items()
+        if len(getattr(changes, name)) > limit
+    ]
+    problems += [Problem(name, "is missing") for name in ("author", "transaction") if not getattr(changes, name)]
+    if not 0 <= changes.token < 2**63:
+        problems.append(Problem("token", f"{json.dumps(changes.token)} is no fencing token"))
+    if problems:
+        raise ChangeRefused(problems)

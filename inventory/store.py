@@ -1,0 +1,124 @@
+"""The image as files that local readers map: Arrow files by chunk, and a manifest per version that lists them.
+
+Writers make files under names that were never used and rename a manifest into place; readers hold what they have
+mapped whatever is unlinked later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from inventory.errors import InventoryError, VersionGone
+from inventory.image import Chunks, Image
+from inventory.schema import TABLES
+
+CURRENT = "current.json"
+_KEPT_SECONDS = 30
+
+
+class ImageUnreadable(InventoryError):
+    """The manifest or a file of an image cannot be read."""
+
+
+def write_chunk(directory: Path, name: str, rows: pl.DataFrame) -> None:
+    """Write ``rows`` so that they can be mapped; under a temporary name first."""
+    temporary = directory / f".{name}.tmp"
+    rows.write_ipc(temporary, compression="uncompressed")
+    temporary.rename(directory / name)
+
+
+def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+    """Replace the manifest at ``path`` at once."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(manifest))
+    temporary.rename(path)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest at ``path``. Raises VersionGone when there is none, ImageUnreadable when it is damaged."""
+    try:
+        manifest = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise VersionGone(f"{path} is not there") from None
+    except (OSError, ValueError) as error:
+        raise ImageUnreadable(f"{path}: {error}") from error
+    if not isinstance(manifest, dict) or not {"version", "time", "chunks"} <= set(manifest):
+        raise ImageUnreadable(f"{path} is no manifest of an image")
+    return manifest
+
+
+def mapped(path: Path) -> pl.DataFrame:
+    """The rows of a chunk's file, mapped. Raises VersionGone, ImageUnreadable."""
+    try:
+        return pl.read_ipc(path, memory_map=True, rechunk=False)
+    except FileNotFoundError:
+        raise VersionGone(f"{path} is not there any more") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ImageUnreadable(f"{path}: {error}") from error
+
+
+class Store:
+    """The leader's side of the image directory: publishes versions, and takes away what nobody needs any more."""
+
+    def __init__(self, directory: Path, kept: int, about: dict[str, Any] | None = None) -> None:
+        self.directory, self.kept, self._about = directory, kept, about or {}
+        self._run = secrets.token_hex(4)
+        self._files: dict[tuple[str, int], tuple[pl.DataFrame, str, pl.DataFrame]] = {}
+        self._manifests: list[tuple[float, Path, set[str]]] = []
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in directory.iterdir():
+            if path.suffix in (".arrow", ".tmp") or (path.suffix == ".json" and path.name != CURRENT):
+                path.unlink()
+
+    def publish(self, image: Image) -> Image:
+        """Write what is new in ``image`` and make it the current version; returns it as mapped."""
+        chunks: Chunks = {name: {} for name in TABLES}
+        names: dict[str, dict[str, str]] = {name: {} for name in TABLES}
+        for name, parts in image.chunks.items():
+            for number, rows in parts.items():
+                chunks[name][number], names[name][str(number)] = self._written(name, number, rows, image.version)
+        manifest = {"version": image.version, "time": image.time, "chunks": names, **self._about}
+        path = self.directory / f"{image.version}.json"
+        write_manifest(path, manifest)
+        write_manifest(self.directory / CURRENT, manifest)
+        self._manifests.append((time.monotonic(), path, {file for parts in names.values() for file in parts.values()}))
+        self._clean()
+        return Image(image.version, image.time, chunks)
+
+    def _written(self, table: str, number: int, rows: pl.DataFrame, version: int) -> tuple[pl.DataFrame, str]:
+        known = self._files.get((table, number))
+        if known is not None and known[2] is rows:
+            return rows, known[1]
+        file = f"{table}-{number}-{version}-{self._run}.arrow"
+        write_chunk(self.directory, file, rows)
+        frame = mapped(self.directory / file)
+        self._files[table, number] = (rows, file, frame)
+        return frame, file
+
+    def _clean(self) -> None:
+        old = time.monotonic() - _KEPT_SECONDS
+        gone: set[str] = set()
+        while len(self._manifests) > self.kept and self._manifests[0][0] < old:
+            _, path, files = self._manifests.pop(0)
+            path.unlink(missing_ok=True)
+            gone |= files
+        if gone:
+            used = {file for _, _, files in self._manifests for file in files}
+            for file in gone - used:
+                (self.directory / file).unlink(missing_ok=True)
+
+
+def synchronised(path: Path) -> None:
+    """Have the file or directory at ``path`` on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
