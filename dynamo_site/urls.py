@@ -1,7 +1,7 @@
 """All addresses of the web server; each component brings its own list."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from dynamo_site.health import healthz
 from dynamo_site.metrics import metrics
@@ -10,4 +10,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
+    path("", include("registry.urls")),
 ]

@@ -13,7 +13,8 @@ class RegistrySettings:
 
     ``default_group``, ``default_sites`` (globs): of copy requests that name none. ``max_items``: items, or sites, in one
     request or lock. ``max_listed``: rows in one answer. ``max_lock_days``: how far ahead a lock may expire.
-    ``sync_wait``: seconds that a synchronous injection waits for its turn.
+    ``sync_wait``: seconds that a synchronous injection waits for its turn. ``longest_turn``: seconds after which a run that
+    applies queued injections lets others have their turn.
     """
 
     default_group: str = ""
@@ -22,6 +23,7 @@ class RegistrySettings:
     max_listed: int = 1000
     max_lock_days: int = 3650
     sync_wait: float = 10.0
+    longest_turn: float = 60.0
 
 
 def registry_settings() -> RegistrySettings:

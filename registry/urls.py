@@ -1,0 +1,43 @@
+"""Addresses of the registry: the classic interface under ``/data/``, and under its old name ``/registry/``."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from registry.classic import applock, locks, requests
+from registry.classic.envelope import failure
+from registry.errors import NotThere
+
+_LOCKS = [
+    path("lock", locks.lock),
+    path("unlock", locks.unlock),
+    path("list", locks.list_locks),
+    path("set", locks.set_locks),
+]
+CLASSIC: list[URLPattern] = [
+    path("request/copy", requests.copy),
+    path("request/pollcopy", requests.poll_copy),
+    path("request/cancelcopy", requests.cancel_copy),
+    path("request/delete", requests.delete),
+    path("request/polldelete", requests.poll_delete),
+    path("request/canceldelete", requests.cancel_delete),
+    path("applock/check", applock.check),
+    path("applock/lock", applock.lock),
+    path("applock/unlock", applock.unlock),
+    path("applock/current", applock.current),
+    path("detox/lock/", include(_LOCKS)),
+    path("detoxlock/", include(_LOCKS)),
+]
+urlpatterns = [path("data/", include(CLASSIC)), path("registry/", include(CLASSIC))]
+
+
+@csrf_exempt
+def no_such_command(request: HttpRequest) -> HttpResponse:
+    """The envelope for an address that no endpoint has."""
+    return failure(NotThere(f"{request.path}: there is no such command"))
+
+
+fallback = [re_path(r"^(?:data|registry)/", no_such_command)]
+"""To stand after the classic endpoints of all components."""
