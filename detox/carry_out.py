@@ -34,7 +34,7 @@ def carry_out(cycle: Cycle, run: WriterRun, snapshot: Snapshot) -> None:
 
 def finish_interrupted(run: WriterRun) -> list[Cycle]:
     """Finish what killed cycles left, whatever their partition; returns those that had begun to carry out."""
-    Cycle.objects.filter(state=CycleState.DECIDING, ended=None).exclude(run=run.id).filter(test=False).update(
+    Cycle.objects.filter(state=CycleState.DECIDING, test=False).update(
         state=CycleState.FAILED, ended=timezone.now(), error="interrupted before it had decided; it changed nothing"
     )
     left = list(Cycle.objects.filter(state=CycleState.COMMITTING).order_by("id"))

@@ -1,6 +1,6 @@
 """The frames of a cycle, as Parquet files below the history directory; each is written whole or not at all.
 
-Besides the decisions, what they were made of is kept (``image/``), so that ``detox explain`` evaluates exactly that again.
+Besides the decisions, what they were made of is kept (``inputs/``), so that ``detox explain`` evaluates exactly that again.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ from inventory.snapshot import Snapshot
 DECISIONS = ("deleted", "kept", "protected")
 FRAMES: dict[str, pl.Schema] = {
     "decisions": pl.Schema({
-        "site": pl.String, "dataset": pl.String, "decision": pl.Enum(DECISIONS), "line": pl.UInt32,
+        "site": pl.String, "dataset": pl.String, "decision": pl.Enum(DECISIONS), "line": pl.Int32,
         "num_blocks": pl.UInt32, "size": pl.Int64,
     }),
-    "blocks": pl.Schema({
-        "site_id": pl.UInt16, "dataset_id": pl.UInt32, "block_id": pl.UInt32, "decision": pl.Enum(DECISIONS),
-        "line": pl.UInt32, "size": pl.Int64,
+    "image": pl.Schema({
+        "site_id": pl.UInt16, "dataset_id": pl.UInt32, "block_id": pl.UInt32, "site": pl.String, "dataset": pl.String,
+        "group_id": pl.UInt16, "new_group_id": pl.UInt16, "size": pl.Int64, "complete": pl.Boolean,
+        "last_update": pl.Int64, "locked": pl.Boolean, "decision": pl.Enum(DECISIONS), "line": pl.Int32,
+        "decided_at": pl.Int32, "gone_at": pl.Int32, "reowned_at": pl.Int32,
     }),
     "plan": pl.Schema({
         "site": pl.String, "dataset": pl.String, "block": pl.String, "group": pl.String, "new_group": pl.String,
         "deleted": pl.Boolean, "whole": pl.Boolean,
     }),
 }  # fmt: skip
-"""``decisions``: one row per site, dataset, list and deciding line (0: the default). ``blocks``: the same by block.
+"""``decisions``: one row per site, dataset, list and deciding line (0: the default). ``image``: that of ``Decisions``, by block.
 
 ``plan``: block replicas that go (``deleted``; ``whole``: all that the image holds of that dataset there goes) or change hands
 from ``group`` to ``new_group``; a null block stands for a dataset replica without any.
@@ -73,9 +75,9 @@ def scan(cycle: int, name: str) -> pl.LazyFrame:
     return pl.scan_parquet(path)
 
 
-def keep_image(cycle: int, snapshot: Snapshot, facts: Facts, datasets: pl.Series) -> None:
+def keep_inputs(cycle: int, snapshot: Snapshot, facts: Facts, datasets: pl.Series) -> None:
     """Keep what decisions are made of: facts, and of the snapshot all that concerns ``datasets`` (ids)."""
-    directory = directory_of(cycle) / "image"
+    directory = directory_of(cycle) / "inputs"
     chosen = pl.LazyFrame({"dataset_id": datasets.unique()})
     for name in (*_WHOLE, *_OF_DATASETS):
         table = snapshot.table(name)
@@ -88,9 +90,9 @@ def keep_image(cycle: int, snapshot: Snapshot, facts: Facts, datasets: pl.Series
     _write_text(json.dumps(about), directory / "about.json")
 
 
-def read_image(cycle: int) -> tuple[Snapshot, Facts]:
+def read_inputs(cycle: int) -> tuple[Snapshot, Facts]:
     """What the cycle's decisions were made of. Raises :class:`NotKept`."""
-    directory = directory_of(cycle) / "image"
+    directory = directory_of(cycle) / "inputs"
     if not (directory / "about.json").exists():
         raise NotKept(f"cycle {cycle}: what its decisions were made of is not kept any more")
     about = json.loads((directory / "about.json").read_text())
@@ -102,10 +104,10 @@ def read_image(cycle: int) -> tuple[Snapshot, Facts]:
     return snapshot, known
 
 
-def drop_images(cycles: list[int]) -> None:
+def drop_inputs(cycles: list[int]) -> None:
     """Forget what these cycles' decisions were made of; the decisions stay."""
     for cycle in cycles:
-        shutil.rmtree(directory_of(cycle) / "image", ignore_errors=True)
+        shutil.rmtree(directory_of(cycle) / "inputs", ignore_errors=True)
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

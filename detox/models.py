@@ -40,8 +40,10 @@ class Cycle(models.Model):
     version = models.BigIntegerField("version of the inventory", default=0)
     now = models.BigIntegerField("the present of all predicates", default=0, help_text="UTC seconds")
     policy = models.TextField("text of the policy")
+    lines = models.JSONField("policy lines by number", default=dict)
     policy_file = models.CharField(max_length=1024, blank=True)
     settings = models.JSONField(default=dict)
+    inputs_kept = models.BooleanField("can be explained", default=True)
     passes = models.PositiveIntegerField("passes of the deletion loop", default=0)
     error = models.TextField(blank=True)
 

@@ -14,7 +14,7 @@ class DetoxSettings:
     """``deletion_per_iteration``: part of a site's quota after which a pass turns to the next site.
 
     ``protected_sites``: names of the sites that `dataset.on_protected_site` asks for. ``policies``: files of the policy directory that the
-    scheduled cycle runs, in turn. ``wait``: seconds to wait for the turn to write. ``keep_images``: days for which what decisions
+    scheduled cycle runs, in turn. ``wait``: seconds to wait for the turn to write. ``keep_inputs``: days for which what decisions
     were made of is kept, for `detox explain`. ``default_partition``, ``monitored_partitions``, ``excluded_partitions``: shown
     first, with a marker, and not at all by the monitor. ``late_after``: hours without a cycle after which the monitor warns.
     """
@@ -23,7 +23,7 @@ class DetoxSettings:
     protected_sites: tuple[str, ...] = ()
     policies: tuple[str, ...] = ("Physics.txt",)
     wait: float = 3600.0
-    keep_images: float = 30.0
+    keep_inputs: float = 30.0
     default_partition: str = "Physics"
     monitored_partitions: tuple[str, ...] = ("Physics",)
     excluded_partitions: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class DetoxSettings:
             raise SettingsError(
                 f"deletion_per_iteration: {self.deletion_per_iteration} is not a part of the quota, above 0 up to 1"
             )
-        for name in ("wait", "keep_images", "late_after"):
+        for name in ("wait", "keep_inputs", "late_after"):
             if not getattr(self, name) >= 0:
                 raise SettingsError(f"{name}: {getattr(self, name)} is not a number from 0 up")
         for name in self.policies:
