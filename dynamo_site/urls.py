@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from dynamo_site.health import healthz
 from dynamo_site.metrics import metrics
+from registry.urls import fallback
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -12,3 +13,4 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("", include("registry.urls")),
 ]
+urlpatterns += fallback  # after all that components add above

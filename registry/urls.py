@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.classic import applock, locks, requests
+from registry.classic import applock, inventory, locks, requests
 from registry.classic.envelope import failure
 from registry.errors import NotThere
 
@@ -23,6 +23,15 @@ CLASSIC: list[URLPattern] = [
     path("request/delete", requests.delete),
     path("request/polldelete", requests.poll_delete),
     path("request/canceldelete", requests.cancel_delete),
+    path("inventory/datasets", inventory.datasets),
+    path("inventory/groups", inventory.groups),
+    path("inventory/sites", inventory.sites),
+    path("inventory/blockreplicas", inventory.block_replicas),
+    path("inventory/inject", inventory.inject),
+    path("inventory/injectsync", inventory.inject_sync),
+    path("inventory/delete", inventory.delete),
+    path("inventory/deletesync", inventory.delete_sync),
+    path("inventory/injection", inventory.injection),
     path("applock/check", applock.check),
     path("applock/lock", applock.lock),
     path("applock/unlock", applock.unlock),

@@ -1,0 +1,112 @@
+"""``/data/inventory/…``: lists, statistics, injection and invalidation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inventory import client
+from registry import injections, listings
+from registry.classic.envelope import Call, Parameter, endpoint
+from registry.classic.requests import asker_of
+from registry.errors import NotThere
+from registry.listings import ReplicaFilter
+from registry.models import Injection
+from registry.settings import registry_settings
+
+_ADMIN = ("admin", "inventory")
+
+
+@endpoint(Parameter("dataset", "list"))
+def datasets(call: Call) -> list[dict[str, Any]]:
+    """Datasets that match; without a pattern none."""
+    most = registry_settings().max_listed
+    found = listings.datasets(client.snapshot(), call["dataset"] or (), most + 1)
+    if len(found) > most:
+        call.message = f"only the first {most} are shown"
+    return found[:most]
+
+
+@endpoint(Parameter("group", "list"))
+def groups(call: Call) -> list[dict[str, Any]]:
+    """Groups that match, or all."""
+    return listings.groups(client.snapshot(), call["group"])
+
+
+@endpoint(Parameter("site", "list"), Parameter("partition", "list"))
+def sites(call: Call) -> list[dict[str, Any]]:
+    """Sites with quota and usage."""
+    return listings.sites(client.snapshot(), call["site"], call["partition"])
+
+
+@endpoint(
+    Parameter("dataset"),
+    Parameter("block"),
+    Parameter("node", "list"),
+    Parameter("complete", "boolean"),
+    Parameter("group"),
+    Parameter("update_since", "integer"),
+    Parameter("create_since", "integer"),
+)
+def block_replicas(call: Call) -> Any:
+    """Replicas of the blocks of a dataset, or of one block; without either an empty list."""
+    if not call["block"] and not call["dataset"]:
+        return []
+    dataset, separator, block = (call["block"] or call["dataset"]).partition("#")
+    since = [call[name] for name in ("update_since", "create_since") if call[name] is not None]
+    which = ReplicaFilter(
+        datasets=[dataset], blocks=[block] if separator else None, nodes=call["node"], complete=call["complete"],
+        group=call["group"], since=max(since, default=None),
+    )  # fmt: skip
+    most = 100 * registry_settings().max_listed
+    rows, more = listings.block_replicas(client.snapshot(), which, most)
+    if more:
+        call.message = f"only the first {most} replicas are shown"
+    return {"block": rows}
+
+
+@endpoint(changes=True, role=_ADMIN, document=True)
+def inject(call: Call) -> dict[str, int]:
+    """Queue metadata to be added."""
+    return _queued(call, "inject")
+
+
+@endpoint(changes=True, role=_ADMIN, document=True)
+def delete(call: Call) -> dict[str, int]:
+    """Queue metadata to be removed."""
+    return _queued(call, "delete")
+
+
+def _queued(call: Call, kind: str) -> dict[str, int]:
+    row = injections.queue(asker_of(call), kind, call.document)
+    call.message = f"queued as number {row.pk}"
+    return dict(row.counts)
+
+
+@endpoint(changes=True, role=_ADMIN, document=True)
+def inject_sync(call: Call) -> dict[str, int]:
+    """Add metadata now."""
+    return _applied(call, "inject")
+
+
+@endpoint(changes=True, role=_ADMIN, document=True)
+def delete_sync(call: Call) -> dict[str, int]:
+    """Remove metadata now."""
+    return _applied(call, "delete")
+
+
+def _applied(call: Call, kind: str) -> dict[str, int]:
+    row = injections.apply_now(asker_of(call), kind, call.document)
+    call.message = f"applied as number {row.pk}, inventory version {row.version}"
+    return dict(row.counts)
+
+
+@endpoint(Parameter("id", "integer", required=True, least=1))
+def injection(call: Call) -> dict[str, Any]:
+    """Where an injection or invalidation stands."""
+    row = Injection.objects.filter(pk=call["id"]).defer("document").first()
+    if row is None:
+        raise NotThere(f"id: there is no injection {call['id']}")
+    return {
+        "id": row.pk, "kind": row.kind, "state": row.state, "user": row.user, "counts": row.counts, "reason": row.reason,
+        "version": row.version,
+    }  # fmt: skip

@@ -1,0 +1,83 @@
+"""``/data/inventory/…`` lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from inventory.changes import ChangeSet
+from tests.registry.makers import BIG, SITES, SMALL
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _with_data(filled) -> None:
+    pass
+
+
+def test_datasets_by_glob(anyone) -> None:
+    row = {"name": BIG, "size": 300, "num_files": 2, "status": "VALID"}
+    [shown] = anyone.get("inventory/datasets", dataset="/Big/*")[1]["data"]
+    assert row.items() <= shown.items()
+    assert [found["name"] for found in anyone.get("inventory/datasets", dataset="/*")[1]["data"]] == [BIG, SMALL]
+    assert anyone.get("inventory/datasets")[1]["data"] == []
+    assert anyone.get("inventory/datasets", dataset="/No/*")[1]["data"] == []
+
+
+def test_groups(anyone) -> None:
+    assert anyone.get("inventory/groups")[1]["data"] == [{"name": "(no group)"}, {"name": "AnalysisOps"}]
+    assert anyone.get("inventory/groups", group="Ana*")[1]["data"] == [{"name": "AnalysisOps"}]
+    assert anyone.get("inventory/groups", group="")[1]["data"] == []
+
+
+def test_sites_with_quota_and_usage(anyone, filled) -> None:
+    changes = ChangeSet("test", 2)
+    changes.put(
+        "partitions", [{"name": "All", "definition": "dataset.name == *"}, {"name": "Union", "definition": "[All]"}]
+    )
+    changes.put("quotas", [{"site": "T2_A", "partition": "All", "quota": 2 * 10**12}])
+    filled.commit(changes)
+    assert [row["name"] for row in anyone.get("inventory/sites")[1]["data"]] == list(SITES)
+    [site] = anyone.get("inventory/sites", site="T2_A", partition="All")[1]["data"]
+    assert {
+        "host": "t2_a.example.org",
+        "storage_type": "DISK",
+        "status": "READY",
+        "total_quota": 2.0,
+    }.items() <= site.items()
+    assert site["total_usage"] == pytest.approx(300e-12)
+    [partition] = site["partitions"]
+    assert partition == {"name": "All", "type": "basic", "quota": 2.0, "usage": 300e-12, "projected_usage": 300e-12}
+    [site] = anyone.get("inventory/sites", site="T2_A")[1]["data"]
+    assert [partition["type"] for partition in site["partitions"]] == ["basic", "composite"]
+    assert anyone.get("inventory/sites", site="T9*")[1]["data"] == []
+
+
+def test_block_replicas_in_the_shape_of_phedex(anyone) -> None:
+    [block] = anyone.get("inventory/blockreplicas", block=f"{BIG}#b1")[1]["data"]["block"]
+    assert (block["name"], block["files"], block["bytes"]) == (f"{BIG}#b1", 1, 100)
+    assert [replica["node"] for replica in block["replica"]] == ["T2_A", "T2_B"]
+    replica = block["replica"][0]
+    shown = {"bytes": 100, "files": 1, "se": "t2_a.example.org", "complete": "y", "group": "AnalysisOps", "custodial": "n",
+             "subscribed": "y"}  # fmt: skip
+    assert shown.items() <= replica.items()
+    assert set(replica) == {*shown, "node", "node_id", "time_create", "time_update"}
+
+
+def replicas(anyone, **values: object) -> list[tuple[str, str]]:
+    blocks = anyone.get("inventory/blockreplicas", **values)[1]["data"]["block"]
+    return [(block["name"].split("#")[1], replica["node"]) for block in blocks for replica in block["replica"]]
+
+
+def test_block_replicas_by_filters(anyone) -> None:
+    assert replicas(anyone, dataset="/Big/*") == [("b1", "T2_A"), ("b1", "T2_B"), ("b2", "T2_A")]
+    assert replicas(anyone, dataset=BIG, node="T2_B") == [("b1", "T2_B")]
+    assert replicas(anyone, block=f"{BIG}#b*", complete="n") == []
+    assert replicas(anyone, dataset="/*", group="None") == []
+    assert replicas(anyone, dataset=BIG, update_since=2**40) == []
+    assert anyone.get("inventory/blockreplicas")[1]["data"] == []
+
+
+def test_an_unknown_address_is_told_in_the_envelope(anyone) -> None:
+    status, answer = anyone.get("inventory/dataset")
+    assert (status, answer["result"]) == (404, "Not Found")
