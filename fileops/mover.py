@@ -189,7 +189,7 @@ class _Work:
     def _do(self, task: Task) -> Outcome:
         """In a thread."""
         started = timezone.now()
-        patience = Patience(self.settings.timeout, self.settings.copy_timeout)
+        patience = Patience(self.settings.timeout, self.settings.copy_timeout, self.settings.third_party_from)
         try:
             destination = self.storages(task.destination)
             if task.operation == Operation.COPY:

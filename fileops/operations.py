@@ -37,10 +37,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds for one answer, and for the copy of a whole file."""
+    """Seconds for one answer, and for the copy of a whole file; bytes from which servers copy among themselves."""
 
     answer: float
     copy: float
+    third_party: int = 0
 
 
 def copy(task: Task, source: Storage, destination: Storage, patience: Patience, stopped: Callable[[], bool]) -> None:
@@ -117,7 +118,8 @@ def _transfer(
 ) -> None:
     from fileops.storage.xrootd import XrootdStorage
 
-    if isinstance(source, XrootdStorage) and isinstance(destination, XrootdStorage):
+    between_servers = isinstance(source, XrootdStorage) and isinstance(destination, XrootdStorage)
+    if between_servers and task.size >= patience.third_party:
         try:
             destination.copy_from(source, task.lfn, temporary, patience.copy, stopped)
         except StorageError as error:

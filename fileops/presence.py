@@ -65,7 +65,14 @@ def replicas_of(snapshot: Snapshot, names: pl.DataFrame) -> pl.DataFrame:
     """Block replicas that exist of ``names`` (dataset, block, site: String), with their ids, ``complete`` and num_files."""
     datasets = snapshot.table("datasets").select("dataset_id", pl.col("name").alias("dataset"))
     sites = snapshot.table("sites").select("site_id", pl.col("name").alias("site"))
-    found = names.lazy().unique().join(datasets, on="dataset").join(sites, on="site").collect()
+    found = (
+        names.lazy()
+        .select("dataset", "block", "site")
+        .unique()
+        .join(datasets, on="dataset")
+        .join(sites, on="site")
+        .collect()
+    )
     ids = found["dataset_id"].unique().implode()
     blocks = snapshot.table("blocks").filter(pl.col("dataset_id").is_in(ids))
     blocks = blocks.select("dataset_id", "block_id", pl.col("name").alias("block"))

@@ -19,6 +19,8 @@ class FileopsSettings:
     """For one answer of a storage."""
     copy_timeout: float = 3600.0
     """For the copy of one file."""
+    third_party_from: int = 64_000_000
+    """Files of so many bytes are copied from server to server; smaller ones come through the mover, which is faster."""
     round_time: float = 600.0
     """A round ends after so long, unless some file takes longer."""
     tend_every: float = 15.0

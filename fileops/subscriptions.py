@@ -97,7 +97,7 @@ def _row(key: str, row: dict[str, object], operation: str, author: str, cause: s
 def replica_deletions(snapshot: Snapshot, replicas: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What deleting block replicas (dataset_id, block_id, site_id) takes: ``(files, bare)``.
 
-    ``files`` (columns of ``FILES``): files present there, and those a copy is open for, which a deletion will cancel.
+    ``files`` (columns of ``FILES``): files present there or on their way (a deletion cancels their copies).
     ``bare`` (dataset, block, site: String): replicas without any; delete them from the inventory at once.
     """
     present = in_replicas(snapshot, replicas)
@@ -125,13 +125,14 @@ def open_operations(site: str | None = None) -> pl.DataFrame:
 
 
 def _being_copied(files: pl.DataFrame) -> pl.DataFrame:
-    """Those of ``files`` that have an open copy subscription."""
+    """Those of ``files`` to which a copy is open, or arrived and is not yet in the inventory."""
     if files.is_empty():
         return files
     keys = [file_key(*row) for row in files.select("site", "lfn").iter_rows()]
     found: set[str] = set()
     for chunk in _chunks(keys):
-        rows = Subscription.objects.filter(open_key__in=chunk, operation=Operation.COPY)
+        rows = Subscription.objects.filter(key__in=chunk, operation=Operation.COPY)
+        rows = rows.filter(models.Q(state__in=OPEN) | models.Q(state=State.DONE, reported=False))
         found.update(rows.values_list("key", flat=True))
     return files.filter(pl.Series([key in found for key in keys]))
 

@@ -6,6 +6,7 @@ import errno
 import os
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -207,7 +208,7 @@ def test_a_file_that_the_inventory_has_there_needs_no_copy(world: World) -> None
 
 
 def test_no_more_than_the_limit_is_pending_at_a_site(world: World) -> None:
-    world.settings = world.settings.__class__(max_pending=3, batch_size=2)
+    world.settings = replace(world.settings, max_pending=3, batch_size=2)
     world.wants_copy("C")
     assert world.plan().batched == 3
     assert sorted(Batch.objects.values_list("num_files", flat=True)) == [1, 2]
@@ -260,9 +261,12 @@ def xrootd_world(tmp_path: Path, servers: list[XrootdSite], local: str = "") -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("local", ["", "AB", "C"], ids=["third-party", "upload", "download"])
-def test_copies_and_deletions_at_xrootd_sites(tmp_path: Path, servers: list[XrootdSite], local: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "local"), [("third-party", ""), ("through the mover", ""), ("upload", "AB"), ("download", "C")]
+)
+def test_copies_and_deletions_at_xrootd_sites(tmp_path: Path, servers: list[XrootdSite], kind: str, local: str) -> None:
     world = xrootd_world(tmp_path, servers, local)
+    world.settings = replace(world.settings, third_party_from=0 if kind == "third-party" else 10**9)
     lfn = "/store/mc/run/f001.root"
     world.put("A", lfn, bytes(len(world.content[lfn])))
     world.put("C", "/store/mc/run/f002.root", b"wrong")
