@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from detox.image import Image, Rows, Sites
-from detox.membership import Definitions, Membership, quotas, simple_parts, site_matches
+from detox.membership import Definitions, Membership, conditions_of, quotas, site_matches
 from detox.segments import Array, ranges
 from inventory.policy.compiler import variables_of
 from inventory.policy.facts import Facts
@@ -45,9 +45,9 @@ def build_image(
 ) -> tuple[Image, Membership]:
     """The image, with all counts true, and the membership that decides what an owner's change does.
 
-    Raises PartitionUnknown, or TimeError for an operand that is no time.
+    Raises PartitionError, or TimeError for an operand that is no time.
     """
-    parts = simple_parts(policy.partition, definitions)
+    parts = conditions_of(definitions, policy.partition)
     membership = Membership(snapshot, parts, now)
     every = _all_block_replicas(snapshot)
     held = membership.holds(every.dataset, every.site, every.owner, every.last_update)

@@ -30,7 +30,7 @@ def decide(
 ) -> Decisions:
     """What the policy deletes, keeps and protects of the snapshot, and why. ``now``: UTC seconds that all times count from.
 
-    ``partitions``: definitions as ``parse_partitions`` reads them. Raises PartitionUnknown, or TimeError for a bad time.
+    ``partitions``: definitions as ``parse_partitions`` reads them. Raises PartitionError, or TimeError for a bad time.
     """
     load_plugins()
     started = time.perf_counter()

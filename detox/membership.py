@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from detox.segments import Array
-from inventory.errors import InventoryError
+from inventory.partitions import simple_parts
 from inventory.policy.compiler import in_force, predicate_expression, variables_of, with_variables
 from inventory.policy.model import Condition, Predicate
 from inventory.policy.variables import VARIABLES
@@ -17,18 +17,10 @@ from inventory.snapshot import Snapshot
 Definitions = Mapping[str, Condition | tuple[str, ...]]
 
 
-class PartitionUnknown(InventoryError):
-    """A policy names a partition that is not defined."""
-
-
-def simple_parts(name: str, definitions: Definitions) -> dict[str, Condition]:
-    """The simple partitions that make up ``name``. Raises :class:`PartitionUnknown`."""
-    definition = definitions.get(name)
-    if definition is None:
-        raise PartitionUnknown(f"partition {name!r} is not defined; there are {', '.join(definitions) or 'none'}")
-    if isinstance(definition, Condition):
-        return {name: definition}
-    return {part: simple for member in definition for part, simple in simple_parts(member, definitions).items()}
+def conditions_of(definitions: Definitions, partition: str) -> dict[str, Condition]:
+    """The conditions of the simple partitions that make up ``partition``. Raises PartitionError for one that is not defined."""
+    parts = {name: definitions[name] for name in simple_parts(definitions, partition)}
+    return {name: condition for name, condition in parts.items() if isinstance(condition, Condition)}
 
 
 def quotas(snapshot: Snapshot, parts: Mapping[str, Condition]) -> Array:

@@ -89,7 +89,7 @@ def _is_any(variable: Variable, column: pl.Expr, values: list[Any]) -> pl.Expr:
         tests.append(column == plain[0])
     elif plain or not globs:
         dtype = pl.String if variable.type in ("text", "enum") else pl.Float64
-        tests.append(column.is_in(pl.Series(plain, dtype=dtype).implode()))
+        tests.append(column.cast(dtype).is_in(pl.Series(plain, dtype=dtype).implode()))
     return functools.reduce(operator.or_, tests)
 
 

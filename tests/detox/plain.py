@@ -137,7 +137,7 @@ class World:
         if name == "enforcer_protected":
             return (replica.dataset.row["dataset_id"], self.sites[replica.site]["site_id"]) in self.facts["enforcer"]
         owners = {block.owner for block in left}
-        shared = [other for other in self.common(replica, owners)]
+        shared = self.common(replica, owners)
         if name == "num_full_other_copy_common_owner":
             return sum(self.sites[other.site]["status"] == "READY" for other in shared)
         complete = {block.block for block in left if block.complete}
@@ -209,7 +209,9 @@ class World:
             for condition in conditions
         )
 
-    def sees(self, predicate: Predicate, replica: Replica, left: list[BlockReplica], block: BlockReplica | None) -> bool:
+    def sees(
+        self, predicate: Predicate, replica: Replica, left: list[BlockReplica], block: BlockReplica | None
+    ) -> bool:
         """The predicate for a block, or, without one, for the replica with the blocks that are left."""
         level, _, name = predicate.variable.partition(".")
         if level == "blockreplica":
@@ -230,9 +232,7 @@ class World:
             if line.condition and not self.in_force(line.condition):
                 continue
             if line.by_block and line.condition:
-                matching = [
-                    block for block in left if all(self.sees(one, replica, left, block) for one in predicates)
-                ]
+                matching = [block for block in left if all(self.sees(one, replica, left, block) for one in predicates)]
                 decided |= {block.block: line for block in matching}
             elif all(self.sees(one, replica, left, None) for one in predicates):
                 matching = left

@@ -48,9 +48,7 @@ class PlainCycle:
         while True:
             self.settle()
             candidates = [
-                replica
-                for replica in self.play
-                if replica.site in self.triggered and self.going(replica, "Dismiss")
+                replica for replica in self.play if replica.site in self.triggered and self.going(replica, "Dismiss")
             ]
             if not candidates:
                 return self.outcome
@@ -166,4 +164,3 @@ class PlainCycle:
         world = self.world
         site = world.sites[replica.site]
         return world.partitions.holds(world.partition, replica.dataset.row, site, block.owner, row, world.now)
-

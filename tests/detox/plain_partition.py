@@ -69,5 +69,7 @@ def _matches(predicate, value, now: int) -> bool:
         return value < operands[0]
     if predicate.operator in (">", "newer_than"):
         return value > operands[0]
-    return any(fnmatch.fnmatchcase(value, one) if kind == "text" and {"*", "?"} & set(one) else value == one
-               for one in operands)
+    return any(
+        fnmatch.fnmatchcase(value, one) if kind == "text" and {"*", "?"} & set(one) else value == one
+        for one in operands
+    )
