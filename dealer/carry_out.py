@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 from django.db import transaction
 from django.utils import timezone
@@ -9,7 +11,7 @@ from django.utils import timezone
 from dealer import history
 from dealer.effects import by_cause, change, still_possible, wanted_files
 from dealer.models import Cycle, CycleAnswer, CycleSite, CycleState, SiteState
-from dealer.plugins.protocol import Answer, plugins
+from dealer.plugins.protocol import Answer, Plugin, plugins
 from fileops.subscriptions import open_operations, subscribe_copies
 from inventory.errors import ChangeRefused
 from scheduler.runs import WriterRun
@@ -20,12 +22,13 @@ _LEFT = (SiteState.PLANNED, SiteState.SUBSCRIBED)
 def carry_out(cycle: Cycle, run: WriterRun) -> None:
     """Do what is left of ``cycle`` and end it; a site whose change set is refused is told and does not stop the others."""
     proposals, copies = history.read(cycle.pk, "proposals"), history.read(cycle.pk, "copies")
-    for site in cycle.sites.filter(state__in=_LEFT).order_by("site"):
+    for site in CycleSite.objects.filter(cycle=cycle, state__in=_LEFT).order_by("site"):
         run.check()
         _carry_out_site(cycle, site, copies.filter(pl.col("site") == site.site), proposals, run)
-    refused = cycle.sites.filter(state=SiteState.REFUSED).count()
+    refused = CycleSite.objects.filter(cycle=cycle, state=SiteState.REFUSED).count()
+    if refused:
+        cycle.error = f"{cycle.error}\nthe inventory refused the changes of {refused} sites".strip()
     cycle.state = CycleState.FAILED if refused else CycleState.DONE
-    cycle.error = f"the inventory refused the changes of {refused} sites" if refused else ""
     cycle.ended = timezone.now()
     cycle.save(update_fields=["state", "error", "ended"])
 
@@ -42,8 +45,7 @@ def _carry_out_site(
         try:
             run.commit(changes)
         except ChangeRefused as error:
-            site.state, site.verdict = SiteState.REFUSED, f"{site.verdict}; {error}"
-            site.save(update_fields=["state", "verdict"])
+            _refused(cycle, site, error)
             run.log(f"{site}: {error}")
             return
     site.state = SiteState.COMMITTED
@@ -58,12 +60,25 @@ def _subscribe(
     """Hand the files to file operations, and note with those who asked that this is done."""
     for cause, rows in by_cause(files, copies, proposals):
         subscribe_copies(rows, cycle.author, cause)
-    found = plugins()
-    for row in CycleAnswer.objects.filter(cycle=cycle, verdict="activate", moot=""):
-        answer = Answer(
-            row.cause, row.number, row.verdict, row.reason, tuple((item, place) for item, place in row.actions)
-        )
-        if any(place == site.site for _, place in answer.actions):
-            found[row.plugin].queued(answer, site.site)
+    for plugin, answer in _answers_at(cycle, site):
+        plugin.queued(answer, site.site)
     site.state = SiteState.SUBSCRIBED
     site.save(update_fields=["state"])
+
+
+@transaction.atomic
+def _refused(cycle: Cycle, site: CycleSite, error: ChangeRefused) -> None:
+    """Nothing was changed at the site: file operations drop what has no replica, those who asked are told."""
+    for plugin, answer in _answers_at(cycle, site):
+        plugin.failed(answer, site.site, str(error))
+    site.state, site.verdict = SiteState.REFUSED, f"{site.verdict}; {error}"
+    site.save(update_fields=["state", "verdict"])
+
+
+def _answers_at(cycle: Cycle, site: CycleSite) -> Iterator[tuple[Plugin, Answer]]:
+    """Activated answers with actions at the site, and the plugin that deals with each."""
+    found = plugins()
+    for row in CycleAnswer.objects.filter(cycle=cycle, verdict="activate", moot=""):
+        answer = Answer(row.cause, row.number, row.verdict, row.reason, tuple((item, s) for item, s in row.actions))
+        if any(place == site.site for _, place in answer.actions):
+            yield found[row.plugin], answer

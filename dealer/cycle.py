@@ -20,7 +20,7 @@ from dealer import history
 from dealer.carry_out import carry_out
 from dealer.engine import decide
 from dealer.models import Cycle, CycleAnswer, CycleSite, CycleState, SiteState
-from dealer.plugins.protocol import Answer, Plan, Plugin, View, plugins
+from dealer.plugins.protocol import Answer, Plan, Plugin, PluginError, View, plugins
 from dealer.proposals import JOINED, PLACED, proposals_of
 from dealer.results import Decisions, without
 from dealer.settings import DealerSettings
@@ -92,13 +92,21 @@ def finish_interrupted(run: WriterRun) -> list[Cycle]:
     return left
 
 
-def collect(view: View, found: dict[str, Plugin]) -> dict[str, Plan]:
-    """The plans of all plugins that have something to do in this cycle, in order of name."""
-    plans = {}
+def collect(view: View, found: dict[str, Plugin]) -> tuple[dict[str, Plan], list[str]]:
+    """The plans of all plugins that have something to do in this cycle, in order of name, and what is wrong with others.
+
+    One plugin's broken file does not keep the others from being served.
+    """
+    plans, problems = {}, []
     for name in sorted(found):
-        if (loaded := found[name].load(view.partition, view.settings)) is not None:
+        try:
+            loaded = found[name].load(view.partition, view.settings)
+        except PluginError as error:
+            problems.append(f"without {name}: {error}")
+            continue
+        if loaded is not None:
             plans[name] = found[name].propose(view, loaded)
-    return plans
+    return plans, problems
 
 
 class _opened:  # noqa: N801 - a context manager, used like a function
@@ -130,7 +138,8 @@ def _decided(snapshot: Snapshot, cycle: Cycle) -> tuple[Decisions, list[tuple[st
     cycle.settings = dataclasses.asdict(settings)
     sites = sites_of(snapshot, cycle.partition, settings)
     found = plugins()
-    plans = collect(View(snapshot, cycle.partition, sites, settings, cycle.now), found)
+    plans, problems = collect(View(snapshot, cycle.partition, sites, settings, cycle.now), found)
+    cycle.error = "\n".join(problems)
     proposals = [proposal for plan in plans.values() for proposal in plan.proposals]
     decisions = decide(snapshot, cycle.partition, proposals, settings, cycle.seed, cycle.now)
     return decisions, [

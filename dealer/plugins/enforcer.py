@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ from dealer.plugins.rulebook import Rule, load_rules
 from dealer.proposals import Proposal
 from dealer.results import Decisions
 from dealer.settings import DealerSettings
-from dealer.sites import GONE, READY
+from dealer.sites import GONE, READY, sites_of
 from inventory.partitions import members
 from inventory.snapshot import Snapshot
 
@@ -50,6 +51,9 @@ class EnforcerPlugin:
         return ""
 
     def queued(self, answer: Answer, site: str) -> None:
+        """Nobody asked."""
+
+    def failed(self, answer: Answer, site: str, reason: str) -> None:
         """Nobody asked."""
 
 
@@ -100,6 +104,21 @@ def holdings(snapshot: Snapshot, sites: pl.DataFrame, rule: Rule, now: int) -> p
         .with_columns((pl.col("complete") & pl.col("all_there")).fill_null(False), pl.col("owned").fill_null(False))
         .select(HELD.names()).collect()
     )  # fmt: skip
+
+
+def protected(snapshot: Snapshot, rules: Iterable[Rule], now: int | None = None) -> pl.DataFrame:
+    """frame(dataset_id, site_id) of full copies that rules with ``protect`` hold on to, for Detox.
+
+    ``now``: UTC seconds for conditions with relative times; None: the snapshot's time.
+    """
+    moment = snapshot.time if now is None else now
+    frames = [pl.DataFrame(schema={name: HELD[name] for name in ("dataset_id", "site_id")})]
+    known = set(snapshot.frame("partitions")["name"])
+    for rule in rules:
+        if rule.protect and rule.partition in known:
+            held = holdings(snapshot, sites_of(snapshot, rule.partition, DealerSettings()), rule, moment)
+            frames.append(held.filter(pl.col("complete") & pl.col("owned")).select("dataset_id", "site_id"))
+    return pl.concat(frames).unique().sort("dataset_id", "site_id")
 
 
 def _spoken_of(snapshot: Snapshot, sites: pl.DataFrame, rule: Rule, now: int) -> pl.LazyFrame:

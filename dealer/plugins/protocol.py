@@ -13,10 +13,15 @@ import polars as pl
 from dealer.proposals import Proposal
 from dealer.results import Decisions
 from dealer.settings import DealerSettings
+from inventory.errors import InventoryError
 from inventory.snapshot import Snapshot
 
 ENTRY_POINTS = "dynamo.dealer_plugins"
 BUILT_IN = ("dealer.plugins.requests:RequestsPlugin", "dealer.plugins.enforcer:EnforcerPlugin")
+
+
+class PluginError(InventoryError):
+    """What a plugin needs cannot be used; the cycle goes on without it, and tells."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,10 @@ class Plugin(Protocol):
     name: str
 
     def load(self, partition: str, settings: DealerSettings) -> Any:
-        """What the plugin needs from outside the inventory (its own files and tables); None: nothing to do in this cycle."""
+        """What the plugin needs from outside the inventory (its own files and tables); None: nothing to do in this cycle.
+
+        Raises :class:`PluginError` when that cannot be used.
+        """
 
     def propose(self, view: View, loaded: Any) -> Plan:
         """The copies it wants."""
@@ -68,6 +76,9 @@ class Plugin(Protocol):
 
     def queued(self, answer: Answer, site: str) -> None:
         """The answer's actions at ``site`` are with file operations, in the caller's transaction."""
+
+    def failed(self, answer: Answer, site: str, reason: str) -> None:
+        """The answer's actions at ``site`` cannot be carried out, in the caller's transaction."""
 
 
 def plugins() -> dict[str, Plugin]:

@@ -14,8 +14,8 @@ from dealer.results import Decisions
 from dealer.settings import DealerSettings
 from inventory.schema import TABLES
 from registry import requests as desk
-from registry.lifecycle import ImpossibleTransition
-from registry.models import CopyRequest
+from registry.lifecycle import OPEN_ACTION, ImpossibleTransition
+from registry.models import CopyRequest, RequestAction
 
 _SHOWN = 5
 _KEY = ("dataset_id", "block_id", "site_id")
@@ -58,18 +58,32 @@ class RequestsPlugin:
             elif answer.verdict == "complete":
                 desk.complete(request)
             else:
-                CopyRequest.objects.filter(pk=answer.number, status="new").update(reason=answer.reason)
+                return self._tell(answer)
         except ImpossibleTransition as error:
             return str(error)
         return ""
 
+    def _tell(self, answer: Answer) -> str:
+        """The reason why a request waits is shown with it; polling, pages and commands read it there."""
+        if CopyRequest.objects.filter(pk=answer.number, status="new").update(reason=answer.reason):
+            return ""
+        return f"{answer.cause} is not new any more"
+
     def queued(self, answer: Answer, site: str) -> None:
         """The request's actions at ``site`` are with file operations; those that ended meanwhile stay as they are."""
-        request = CopyRequest.objects.get(pk=answer.number)
-        waiting = set(request.actions.filter(site=site, status="new").values_list("item", flat=True))
-        for item, place in answer.actions:
-            if place == site and item in waiting:
-                desk.queue_action(request, item, site)
+        for item in self._open(answer, site, "new"):
+            desk.queue_action(CopyRequest(pk=answer.number), item, site)
+
+    def failed(self, answer: Answer, site: str, reason: str) -> None:
+        """The request's open actions at ``site`` failed for ``reason``."""
+        for item in self._open(answer, site, *OPEN_ACTION):
+            desk.finish_action(CopyRequest(pk=answer.number), item, site, failed=True, reason=reason)
+
+    def _open(self, answer: Answer, site: str, *statuses: str) -> list[str]:
+        """Items of the answer's actions at ``site`` that are in one of ``statuses``."""
+        rows = RequestAction.objects.filter(request_id=answer.number, site=site, status__in=statuses)
+        known = set(rows.values_list("item", flat=True))
+        return [item for item, place in answer.actions if place == site and item in known]
 
 
 def _wish(request: CopyRequest) -> Wish:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inventory.errors import InventoryError
+from dealer.plugins.protocol import PluginError
 from inventory.policy.errors import PolicyError, nearest
 from inventory.policy.model import Condition
 from inventory.policy.parser import parse_condition
@@ -21,7 +21,7 @@ _OPTIONAL = ("default_destination_group", "destination_group", "protect")
 _NAMES = {str: "a text", dict: "an object", list: "a list", int: "a number", bool: "true or false"}
 
 
-class RulesError(InventoryError):
+class RulesError(PluginError):
     """Rule files cannot be used; ``mistakes``: one text each, with file and path in the JSON."""
 
     def __init__(self, mistakes: list[str]) -> None:

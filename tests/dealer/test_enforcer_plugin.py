@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from dealer.enforcer import protected
 from dealer.engine import decide
 from dealer.monitor import rule_standing
-from dealer.plugins.enforcer import rule_proposals
+from dealer.plugins.enforcer import protected, rule_proposals
 from dealer.plugins.protocol import View
 from dealer.plugins.rulebook import Rule, RulesError, load_rules, parse_rules
 from dealer.results import Decisions
