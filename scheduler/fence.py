@@ -31,3 +31,8 @@ def next_token() -> int:
 def newest() -> int:
     """The token of the newest turn; 0 before the first."""
     return Leadership.objects.filter(pk=_ROW).values_list("token", flat=True).first() or 0
+
+
+def log_end() -> int:
+    """The version that everything committed so far adds up to."""
+    return Leadership.objects.filter(pk=_ROW).values_list("head", flat=True).first() or 0

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import redis
 
-# Arguments: value, lease (ms). What Redis has forgotten, and nobody has taken since, is taken up again.
+UNKNOWN = "unknown"
+"""Value of a lease that Redis has forgotten and that its holder, whoever that is, may take up again."""
+
+# Arguments: value, lease (ms), unknown. What Redis has forgotten, and nobody has taken since, is taken up again.
 _RENEW = """
 local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
+if held and held ~= ARGV[1] and held ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
@@ -34,7 +37,7 @@ class Lease:
 
     def renew(self) -> bool:
         """Lengthen it; False: somebody else has it."""
-        return bool(self.client.eval(_RENEW, 1, self.key, self.value, self._milliseconds))
+        return bool(self.client.eval(_RENEW, 1, self.key, self.value, self._milliseconds, UNKNOWN))
 
     def release(self) -> None:
         """Give it up; nothing happens when it is somebody else's already."""

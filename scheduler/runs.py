@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from scheduler import applock, record
+from scheduler import applock, fence, record
 from scheduler.models import Run
 from scheduler.settings import scheduler_settings
 from scheduler.tenure import Tenure
@@ -42,9 +42,12 @@ class ReaderRun:
         """The newest version of the inventory. Raises InventoryUnavailable."""
         from inventory import client
 
-        snapshot = client.snapshot()
+        snapshot = client.snapshot(at_least=self._oldest())
         record.read(self._row, snapshot.version)
         return snapshot
+
+    def _oldest(self) -> int | None:
+        return None
 
     def log(self, text: str) -> None:
         """Add a line to the run's log (also to the process's); beyond the limit only the process's gets it."""
@@ -62,6 +65,10 @@ class WriterRun(ReaderRun):
     def token(self) -> int:
         """Fencing token of this turn: larger than every earlier one's."""
         return self._tenure.token
+
+    def _oldest(self) -> int | None:
+        # Everything committed: a decision to write must not rest on a copy that is a moment late.
+        return fence.log_end()
 
     def changes(self, transaction: str | None = None) -> ChangeSet:
         """An empty change set in this run's name; sent twice with the same ``transaction`` it is applied once."""

@@ -14,7 +14,7 @@ from scheduler import fence, life
 from scheduler.connection import connect
 from scheduler.errors import RunKilled
 from scheduler.life import Pulse
-from scheduler.models import Run
+from scheduler.models import Run, State
 from scheduler.settings import SchedulerSettings
 from scheduler.turns import Turns, Who
 
@@ -27,7 +27,9 @@ class Tenure:
 
     def __init__(self, row: Run, settings: SchedulerSettings) -> None:
         self._row, self._lease = row, settings.lease
-        self._turns = Turns(connect(), settings.lease, settings.waiter_lease, settings.priority_seconds)
+        self._turns = Turns(
+            connect(), settings.lease, settings.waiter_lease, settings.priority_seconds, self._others_write
+        )
         identity = uuid.uuid4().hex
         self._who = Who(identity, row.pk, row.application, row.author, row.host, int(time.time()))
         self._pulse = Pulse(f"run-{row.pk}", settings.lease / _BEATS_PER_LEASE, self._beat)
@@ -86,6 +88,9 @@ class Tenure:
         except redis.RedisError as error:
             if self._holds and time.monotonic() - self._pulse.last_success > self._lease:
                 raise TurnLost(f"run {self._row.pk}: its lease ended while Redis did not answer ({error})") from error
+
+    def _others_write(self) -> bool:
+        return Run.objects.filter(writes=True, state=State.RUN).exclude(pk=self._row.pk).exists()
 
     def _raise_if_killed(self) -> None:
         if self._killed:

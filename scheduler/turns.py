@@ -17,14 +17,17 @@ from dataclasses import asdict, dataclass
 import redis
 
 from scheduler.errors import QueueUnavailable, TurnBusy
-from scheduler.lease import Lease
+from scheduler.lease import UNKNOWN, Lease
 
 _QUEUE, _SEEN, _WHO, _HOLDER = "dynamo:turn:queue", "dynamo:turn:seen", "dynamo:turn:who", "dynamo:turn:holder"
-_KEYS = [_QUEUE, _SEEN, _WHO, _HOLDER]
+_MEMORY = "dynamo:turn:memory"
+_KEYS = [_QUEUE, _SEEN, _WHO, _HOLDER, _MEMORY]
+_MINE, _FORGOTTEN = 1, -1
 _MICRO = 1_000_000
 _POLL_SECONDS = (0.02, 0.05, 0.1, 0.25)
 
-# Arguments: identity, who (JSON), microseconds of priority, lease (ms), waiter's lease (µs). Gives 1: the turn is yours.
+# Arguments: identity, who (JSON), microseconds of priority, lease (ms), waiter's lease (µs).
+# Gives 1: the turn is yours; 0: wait; -1: this Redis knows of no turn yet, or has forgotten everything.
 _ATTEMPT = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -37,6 +40,7 @@ redis.call('ZADD', KEYS[2], number(now), ARGV[1])
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', number(now - ARGV[5]))) do
   redis.call('ZREM', KEYS[1], dead); redis.call('ZREM', KEYS[2], dead); redis.call('HDEL', KEYS[3], dead)
 end
+if redis.call('EXISTS', KEYS[5]) == 0 then return -1 end
 if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
 if redis.call('ZRANGE', KEYS[1], 0, 0)[1] ~= ARGV[1] then return 0 end
 redis.call('ZREM', KEYS[1], ARGV[1]); redis.call('ZREM', KEYS[2], ARGV[1]); redis.call('HDEL', KEYS[3], ARGV[1])
@@ -63,12 +67,17 @@ class Who:
 
 @dataclass(frozen=True)
 class Turns:
-    """The queue; lengths of time in seconds as in ``SchedulerSettings``."""
+    """The queue; lengths of time in seconds as in ``SchedulerSettings``.
+
+    ``held_elsewhere`` is asked when Redis has forgotten everything: whether somebody may have the turn all the same.
+    Then the turn waits for half a lease, for its holder to take it up again.
+    """
 
     client: redis.Redis
     lease: float
     waiter_lease: float
     priority_seconds: float
+    held_elsewhere: Callable[[], bool] = lambda: False
 
     def take(
         self, who: Who, priority: int, wait: float | None, asked_to_stop: Callable[[], None] = lambda: None
@@ -94,7 +103,11 @@ class Turns:
         boost, patience = int(priority * self.priority_seconds * _MICRO), int(self.waiter_lease * _MICRO)
         arguments = [who.identity, _text(who), boost, int(self.lease * 1000), patience]
         try:
-            return bool(self.client.eval(_ATTEMPT, len(_KEYS), *_KEYS, *arguments))
+            answer = self.client.eval(_ATTEMPT, len(_KEYS), *_KEYS, *arguments)
+            if answer == _FORGOTTEN:
+                self._begin_anew()
+                answer = self.client.eval(_ATTEMPT, len(_KEYS), *_KEYS, *arguments)
+            return bool(answer == _MINE)
         except (redis.ConnectionError, redis.TimeoutError) as error:
             # Redis may be restarting: those who have time wait for it.
             if deadline is not None and time.monotonic() >= deadline:
@@ -102,6 +115,13 @@ class Turns:
                     f"Redis does not answer ({error}); nobody can get a turn to write now"
                 ) from error
             return False
+
+    def _begin_anew(self) -> None:
+        with self.client.pipeline(transaction=True) as together:
+            if self.held_elsewhere():
+                together.set(_HOLDER, UNKNOWN, nx=True, px=int(self.lease * 500))
+            together.set(_MEMORY, "1")
+            together.execute()
 
     def leave(self, who: Who) -> None:
         """Give up a place in the queue, and the turn should it have come just now."""
@@ -128,7 +148,7 @@ class Turns:
     def holder(self) -> Who | None:
         """Who has the turn now."""
         held = self.client.get(_HOLDER)
-        return _who(held) if held else None
+        return _who(held) if held and held != UNKNOWN else None
 
     def waiting(self) -> list[Who]:
         """Who waits, first in the queue first."""

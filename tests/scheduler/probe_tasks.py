@@ -15,12 +15,13 @@ from scheduler.runs import writer
 
 @shared_task(name="probe.cycle")
 def cycle(path: str, seconds: float = 0) -> None:
-    """A cycle: takes its turn, uses Polars, works for a while, and adds a line to the file when it is done."""
+    """A cycle: takes its turn, uses Polars, works for a while, and says in the file that it is done."""
     import polars as pl
 
     with writer("probe", {"path": path}, "probe") as run:
         _add(path, "began", run.token)
         time.sleep(seconds)
+        run.check()
         run.log(f"sum {pl.DataFrame({'a': range(1000)}).select(pl.col('a').sum()).item()}")
         _add(path, "ended", run.token)
 

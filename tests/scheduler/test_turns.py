@@ -146,6 +146,23 @@ def test_a_holder_takes_its_turn_up_again_when_redis_forgot_it(empty_redis):
         turns.take(_who(), 0, 0)
 
 
+def test_a_turn_that_may_be_held_waits_for_its_holder_when_redis_forgot_it(empty_redis):
+    turns, holder, next_one = _turns(empty_redis, held_elsewhere=lambda: True, lease=1.0), _who(), _who()
+    with pytest.raises(TurnBusy):
+        turns.take(next_one, 0, 0.2)
+    assert turns.renew(holder)
+    assert turns.holder() == holder
+    turns.release(holder)
+    turns.take(next_one, 0, 1)
+
+
+def test_a_turn_that_nobody_takes_up_again_goes_to_the_next(empty_redis):
+    turns = _turns(empty_redis, held_elsewhere=lambda: True, lease=1.0)
+    began = time.monotonic()
+    turns.take(_who(), 0, 5)
+    assert 0.4 < time.monotonic() - began < 2
+
+
 def test_a_holder_that_redis_forgot_is_too_late_when_another_was_quicker(empty_redis):
     turns, holder, quicker = _turns(empty_redis), _who(), _who()
     turns.take(holder, 0, 1)

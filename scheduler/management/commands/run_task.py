@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
+import importlib.util
 import json
 import os
 from typing import Any
 
 from celery import Task, current_app
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from scheduler import lifeline
@@ -41,15 +42,25 @@ class Command(BaseCommand):
 
 
 def _task(name: str) -> Task:
-    with contextlib.suppress(ModuleNotFoundError):
-        # Usually the task is its component's: the others need not be imported.
-        importlib.import_module(f"{name.partition('.')[0]}.tasks")
-    if name not in current_app.tasks:
-        current_app.loader.import_default_modules()
+    # Where it usually is, then an installation's own, then everywhere: the other components need not be imported.
+    for look in (lambda: _import_component(name), _import_own, current_app.loader.import_default_modules):
+        if name not in current_app.tasks:
+            look()
     if name not in current_app.tasks:
         known = ", ".join(sorted(known for known in current_app.tasks if not known.startswith("celery.")))
         raise CommandError(f"no task {name!r}; there are {known}")
     return current_app.tasks[name]
+
+
+def _import_component(name: str) -> None:
+    module = f"{name.partition('.')[0]}.tasks"
+    if apps.is_installed(name.partition(".")[0]) and importlib.util.find_spec(module) is not None:
+        importlib.import_module(module)
+
+
+def _import_own() -> None:
+    for module in current_app.conf.imports:
+        importlib.import_module(module)
 
 
 def _arguments(text: str) -> dict[str, Any]:

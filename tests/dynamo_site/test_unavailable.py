@@ -1,0 +1,29 @@
+"""Pages that need what is not there now say so, and when to try again."""
+
+import pytest
+from django.test import RequestFactory
+
+from dynamo_site.unavailable import UnavailableMiddleware
+from inventory.errors import InventoryUnavailable, TurnLost
+from scheduler.errors import QueueUnavailable, TurnBusy
+
+
+@pytest.fixture
+def middleware():
+    return UnavailableMiddleware(lambda request: None)
+
+
+@pytest.mark.parametrize("error", [InventoryUnavailable("no server"), TurnBusy("detox has it"), QueueUnavailable("x")])
+def test_programs_get_503_with_when_to_try_again(middleware, error):
+    answer = middleware.process_exception(RequestFactory().get("/data/x"), error)
+    assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "10", "application/json")
+    assert str(error) in answer.content.decode()
+
+
+def test_people_get_text(middleware):
+    answer = middleware.process_exception(RequestFactory().get("/", HTTP_ACCEPT="text/html"), TurnBusy("detox has it"))
+    assert answer["Content-Type"].startswith("text/plain")
+
+
+def test_other_errors_are_not_touched(middleware):
+    assert middleware.process_exception(RequestFactory().get("/"), TurnLost("x")) is None
