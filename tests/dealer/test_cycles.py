@@ -170,7 +170,6 @@ def test_a_copy_that_is_being_deleted_is_kept_when_taken_over(
     inventory.commit(World().site("T2_B").dataset(A, blocks=2).replica(A, "T2_B", group="None").changes())
     doomed = [{"dataset": A, "block": "b1", "lfn": lfn(A, "b1", 0), "site": "T2_B", "size": 1, "adler32": None}]
 
-
     with transaction.atomic():
         subscribe_deletions(pl.DataFrame(doomed, schema=FILES), "detox")
     ask([A], ["T2_B"])
