@@ -154,7 +154,7 @@ def _data(response: httpx.Response) -> Any:
 
 def _error(response: httpx.Response, content: Any) -> DynamoError:
     status = response.status_code
-    message = str(content.get("message") or content.get("result")) if isinstance(content, dict) else ""
+    message = str(content.get("message") or content.get("result") or "") if isinstance(content, dict) else ""
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return Denied(message or f"{response.url}: {status} {response.reason_phrase}")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
