@@ -1,0 +1,57 @@
+"""One cleaning of production's area and logs at one site: list, choose, hand the deletions to file operations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db import transaction
+
+from consistency import history
+from consistency.cleaning import CleaningRefused, Protection, areas, choose
+from consistency.knowledge import site_id
+from consistency.listing import ListingFailed, Progress, list_site
+from consistency.models import Check, CheckState
+from consistency.protected import ProtectedListError, fetch
+from consistency.sites import settings_of
+from fileops import unmanaged
+from fileops.storage import storage_for
+from scheduler import runs
+
+
+def clean_site(site: str, author: str, progress: Progress, dry_run: bool = False) -> Check | None:
+    """Clean ``site``; None when no area is configured for it. The inventory is not concerned, so no turn is needed."""
+    settings = areas(settings_of(site))
+    if not settings.directories:
+        return None
+    with runs.reader("cleaning", {"site": site, "dry_run": dry_run}, author) as run:
+        snapshot = run.snapshot()
+        site_id(snapshot, site)
+        check = Check.objects.create(
+            site=site, kind="clean", author=author, dry_run=dry_run, started=datetime.now(UTC), version=snapshot.version
+        )
+        try:
+            before = fetch(settings.protected_lfns)
+            storage = storage_for(snapshot, site)
+            listing = list_site(lambda directory: storage.list(directory, settings.timeout), settings, progress)
+            protection = Protection(before, fetch(settings.protected_lfns), _last_count(check))
+            chosen = choose(listing, protection, settings)
+        except (ListingFailed, ProtectedListError, CleaningRefused) as error:
+            check.state, check.error, check.alarms = CheckState.FAILED, str(error), [str(error)]
+        else:
+            history.keep(check.pk, {"orphans": chosen, "unlisted": listing.unlisted})
+            check.num_files, check.num_directories = listing.files.height, listing.directories.height
+            check.num_orphans, check.orphan_size = chosen.height, int(chosen["size"].sum())
+            check.num_unlisted, check.num_protected = listing.unlisted.height, len(protection.after)
+            check.state = CheckState.DONE
+            if not dry_run:
+                with transaction.atomic():
+                    unmanaged.subscribe(site, chosen.select("lfn", "size"), author, f"cleaning {check.pk}")
+    check.ended = datetime.now(UTC)
+    check.save()
+    return check
+
+
+def _last_count(check: Check) -> int:
+    """How long the protected list was at the last cleaning that worked."""
+    earlier = Check.objects.filter(site=check.site, kind="clean", state=CheckState.DONE, pk__lt=check.pk).first()
+    return earlier.num_protected if earlier else 0
