@@ -1,15 +1,18 @@
 """Checkpoints: versions of the image on disk, from which a server starts quickly. They follow the log like the tables.
 
-A checkpoint is a directory ``<version>`` with files by content, shared with earlier checkpoints through hard links, and a
-manifest with the files' digests. It appears by one rename when everything is on the disk.
+A checkpoint is a directory ``<version>`` with a file per chunk and a manifest with their digests. Chunks that did not
+change are hard links to the last checkpoint's. It appears by one rename when everything is on the disk.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
+
+import polars as pl
 
 from inventory.errors import InventoryError, VersionGone
 from inventory.image import Chunks, Image
@@ -35,59 +38,85 @@ def load(checkpoint: Path) -> Image:
     """The image of a checkpoint, mapped. Raises CheckpointDamaged."""
     try:
         manifest = read_manifest(checkpoint / _MANIFEST)
+        if manifest.get("digest") != _manifest_digest(manifest):
+            raise CheckpointDamaged(f"{checkpoint / _MANIFEST} has changed since it was written; remove {checkpoint}")
         chunks: Chunks = {name: {} for name in TABLES}
-        for name in TABLES:
-            for number, (file, digest) in manifest["chunks"].get(name, {}).items():
-                path = checkpoint / file
-                if _digest(path) != digest:
-                    raise CheckpointDamaged(f"{path} has changed since it was written; remove {checkpoint}")
-                rows = mapped(path)
-                if rows.schema != TABLES[name].schema:
-                    raise CheckpointDamaged(f"{path} has other columns than this version of Dynamo")
-                chunks[name][int(number)] = rows
+        for name, parts in manifest["chunks"].items():
+            for number, (file, digest) in parts.items():
+                chunks[name][int(number)] = _checked(checkpoint, name, file, digest)
         return Image(int(manifest["version"]), int(manifest["time"]), chunks)
-    except (VersionGone, ImageUnreadable, FileNotFoundError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointDamaged(f"{checkpoint}: {error}") from error
+    except (VersionGone, ImageUnreadable, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointDamaged(f"{checkpoint}: {error}; remove it") from error
 
 
-def write(image: Image, directory: Path) -> Path:
-    """Write ``image`` as a checkpoint; chunks that the last one has are linked. Returns its directory."""
-    final = directory / str(image.version)
-    if final.exists():
+class Checkpoints:
+    """The writer of the checkpoints in ``directory``; knows which chunks the last one has."""
+
+    def __init__(self, directory: Path, kept: int = KEPT) -> None:
+        self.directory, self.kept = directory, kept
+        self.version: int | None = None
+        self._last: dict[tuple[str, int], tuple[pl.DataFrame, Path, str]] = {}
+
+    def write(self, image: Image) -> Path:
+        """Write ``image``; returns the checkpoint's directory. Older ones than the last few are removed."""
+        final = self.directory / str(image.version)
+        temporary = self.directory / f".{image.version}.tmp"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        names: dict[str, dict[str, tuple[str, str]]] = {name: {} for name in TABLES}
+        chunks = {}
+        for name, parts in image.chunks.items():
+            for number, rows in parts.items():
+                file = f"{name}-{number}.arrow"
+                digest = self._put(temporary, file, (name, number), rows)
+                names[name][str(number)] = (file, digest)
+                chunks[name, number] = (rows, final / file, digest)
+        manifest = {"version": image.version, "time": image.time, "chunks": names}
+        write_manifest(temporary / _MANIFEST, {**manifest, "digest": _manifest_digest(manifest)})
+        synchronised(temporary / _MANIFEST)
+        synchronised(temporary)
+        # One of the same version may be damaged: it makes room.
+        shutil.rmtree(final, ignore_errors=True)
+        temporary.rename(final)
+        synchronised(self.directory)
+        self.version, self._last = image.version, chunks
+        self._remove_old()
         return final
-    directory.mkdir(parents=True, exist_ok=True)
-    last = next(iter(newest_first(directory)), None)
-    temporary = directory / f".{image.version}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    names: dict[str, dict[str, tuple[str, str]]] = {name: {} for name in TABLES}
-    for name, parts in image.chunks.items():
-        for number, rows in parts.items():
-            file = f"{name}-{number}.arrow"
-            write_chunk(temporary, file, rows)
-            digest = _digest(temporary / file)
-            _shared(temporary / file, last, digest)
-            names[name][str(number)] = (file, digest)
-    write_manifest(temporary / _MANIFEST, {"version": image.version, "time": image.time, "chunks": names})
-    synchronised(temporary / _MANIFEST)
-    synchronised(temporary)
-    temporary.rename(final)
-    synchronised(directory)
-    for old in newest_first(directory)[KEPT:]:
-        shutil.rmtree(old)
-    return final
+
+    def _put(self, directory: Path, file: str, chunk: tuple[str, int], rows: pl.DataFrame) -> str:
+        last = self._last.get(chunk)
+        if last is not None and last[0] is rows and last[1].exists():
+            os.link(last[1], directory / file)
+            return last[2]
+        write_chunk(directory, file, rows)
+        synchronised(directory / file)
+        return _digest(directory / file)
+
+    def _remove_old(self) -> None:
+        others = [path for path in newest_first(self.directory) if int(path.name) != self.version]
+        # Newer ones than what is led now belong to a database that is not this one any more.
+        newer = [path for path in others if self.version is not None and int(path.name) > self.version]
+        older = [path for path in others if path not in newer]
+        for path in [*newer, *older[self.kept - 1 :], *self.directory.glob(".*.tmp")]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
-def _shared(path: Path, last: Path | None, digest: str) -> None:
-    """Keep one copy of a chunk that did not change since the ``last`` checkpoint; others are brought to the disk."""
-    same = None if last is None else last / path.name
-    if same is not None and same.exists() and _digest(same) == digest:
-        path.unlink()
-        os.link(same, path)
-    else:
-        synchronised(path)
+def _checked(checkpoint: Path, name: str, file: str, digest: str) -> pl.DataFrame:
+    path = checkpoint / file
+    if _digest(path) != digest:
+        raise CheckpointDamaged(f"{path} has changed since it was written; remove {checkpoint}")
+    rows = mapped(path)
+    if rows.schema != TABLES[name].schema:
+        raise CheckpointDamaged(f"{path} has other columns than this version of Dynamo; remove {checkpoint}")
+    return rows
 
 
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "blake2b").hexdigest()
+
+
+def _manifest_digest(manifest: dict[str, object]) -> str:
+    content = {name: manifest[name] for name in ("version", "time", "chunks")}
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()

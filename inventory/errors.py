@@ -48,3 +48,7 @@ class InventoryUnavailable(InventoryError):
 
 class VersionGone(InventoryError):
     """The wanted version is not kept any more."""
+
+
+class InventoryDenied(InventoryError):
+    """The inventory server refuses this process's token; the setting INVENTORY_TOKEN is not the server's."""

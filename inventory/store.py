@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from inventory.errors import InventoryError, VersionGone
 from inventory.image import Chunks, Image
@@ -57,25 +58,32 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def mapped(path: Path) -> pl.DataFrame:
     """The rows of a chunk's file, mapped. Raises VersionGone, ImageUnreadable."""
     try:
-        return pl.read_ipc(path, memory_map=True, rechunk=False)
+        # Arrow's own reader: Polars' copies what it reads.
+        with pa.memory_map(str(path)) as source:
+            rows = pl.from_arrow(pa.ipc.open_file(source).read_all(), rechunk=False)
     except FileNotFoundError:
         raise VersionGone(f"{path} is not there any more") from None
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         raise ImageUnreadable(f"{path}: {error}") from error
+    if not isinstance(rows, pl.DataFrame):
+        raise ImageUnreadable(f"{path} holds no table")
+    return rows
 
 
 class Store:
-    """The leader's side of the image directory: publishes versions, and takes away what nobody needs any more."""
+    """The leader's side of the image directory: publishes versions, and takes away what nobody needs any more.
+
+    The last ``kept`` versions stay, and those younger than some seconds: readers that read a manifest just now
+    find its files.
+    """
 
     def __init__(self, directory: Path, kept: int, about: dict[str, Any] | None = None) -> None:
         self.directory, self.kept, self._about = directory, kept, about or {}
         self._run = secrets.token_hex(4)
-        self._files: dict[tuple[str, int], tuple[pl.DataFrame, str, pl.DataFrame]] = {}
+        self._files: dict[tuple[str, int], tuple[pl.DataFrame, str]] = {}
         self._manifests: list[tuple[float, Path, set[str]]] = []
         directory.mkdir(parents=True, exist_ok=True)
-        for path in directory.iterdir():
-            if path.suffix in (".arrow", ".tmp") or (path.suffix == ".json" and path.name != CURRENT):
-                path.unlink()
+        self._foreign = [path for path in directory.iterdir() if path.suffix in (".arrow", ".tmp", ".json")]
 
     def publish(self, image: Image) -> Image:
         """Write what is new in ``image`` and make it the current version; returns it as mapped."""
@@ -94,15 +102,18 @@ class Store:
 
     def _written(self, table: str, number: int, rows: pl.DataFrame, version: int) -> tuple[pl.DataFrame, str]:
         known = self._files.get((table, number))
-        if known is not None and known[2] is rows:
-            return rows, known[1]
-        file = f"{table}-{number}-{version}-{self._run}.arrow"
-        write_chunk(self.directory, file, rows)
-        frame = mapped(self.directory / file)
-        self._files[table, number] = (rows, file, frame)
-        return frame, file
+        if known is None or known[0] is not rows:
+            file = f"{table}-{number}-{version}-{self._run}.arrow"
+            write_chunk(self.directory, file, rows)
+            known = self._files[table, number] = (mapped(self.directory / file), file)
+        return known
 
     def _clean(self) -> None:
+        # What an earlier server left could be read until now.
+        for path in self._foreign:
+            if path.name != CURRENT and path != self._manifests[0][1]:
+                path.unlink(missing_ok=True)
+        self._foreign = []
         old = time.monotonic() - _KEPT_SECONDS
         gone: set[str] = set()
         while len(self._manifests) > self.kept and self._manifests[0][0] < old:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import json
-import struct
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from inventory.packing import pack, unpack
 from inventory.schema import TABLES
-
-_HEADER = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -55,27 +51,17 @@ class Delta:
 
     def to_bytes(self) -> bytes:
         """Compressed form for the log."""
-        sections, bodies = [], []
-        for kind, frames in (("put", self.puts), ("delete", self.deletes)):
-            for name, frame in frames.items():
-                body = io.BytesIO()
-                frame.write_ipc_stream(body, compression="zstd")
-                sections.append([kind, name, len(body.getvalue())])
-                bodies.append(body.getvalue())
-        header = json.dumps({"sections": sections, "next_ids": self.next_ids}).encode()
-        return b"".join([_HEADER.pack(len(header)), header, *bodies])
+        frames = [("put", name, frame) for name, frame in self.puts.items()]
+        frames += [("delete", name, frame) for name, frame in self.deletes.items()]
+        return pack({"next_ids": self.next_ids}, frames)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Delta:
         """The inverse of :meth:`to_bytes`."""
-        (length,) = _HEADER.unpack_from(data)
-        start = _HEADER.size + length
-        header = json.loads(data[_HEADER.size : start])
-        frames: dict[str, dict[str, pl.DataFrame]] = {"put": {}, "delete": {}}
-        for kind, name, size in header["sections"]:
-            frames[kind][name] = pl.read_ipc_stream(io.BytesIO(data[start : start + size]))
-            start += size
-        return cls(frames["put"], frames["delete"], header["next_ids"])
+        about, frames = unpack(data)
+        puts = {name: frame for kind, name, frame in frames if kind == "put"}
+        deletes = {name: frame for kind, name, frame in frames if kind == "delete"}
+        return cls(puts, deletes, about["next_ids"])
 
 
 def difference(name: str, before: pl.DataFrame, after: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,0 +1,241 @@
+"""The life of the server process: take the lead, recover, serve, keep followers going, end cleanly."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import structlog
+from django.db import DatabaseError, close_old_connections, connection
+
+from inventory import followers, log
+from inventory.checkpoint import Checkpoints
+from inventory.errors import InventoryError, LeadershipLost
+from inventory.leader import Leader
+from inventory.recovery import recovered
+from inventory.server.flight import FlightServer
+from inventory.settings import InventorySettings
+from inventory.store import Store
+
+_LOG = structlog.get_logger(__name__)
+_LOCK = "lock"
+_EPOCH_CHECK_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
+
+
+class AlreadyRunning(InventoryError):
+    """Another inventory server leads; the text says which, and how to take over."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the server listens and writes."""
+
+    url: str
+    token: str = field(repr=False)
+    image: Path
+    checkpoints: Path
+
+
+class ServerProcess:
+    """One run of the server. :meth:`run` returns when :meth:`stop` was called or leadership was lost."""
+
+    def __init__(self, places: Places, settings: InventorySettings, take_over: bool = False) -> None:
+        self.places, self.settings, self.take_over = places, settings, take_over
+        self._stop = threading.Event()
+        self._work = threading.Event()
+        self._lost = ""
+        self._started = time.time()
+        self._tables = 0
+        self._checkpoints = Checkpoints(places.checkpoints)
+
+    def stop(self) -> None:
+        """End cleanly."""
+        self._stop.set()
+        self._work.set()
+
+    def run(self, ready: Callable[[dict[str, Any]], None] = lambda status: None) -> str:
+        """Serve; ``ready`` is told when callers can come. Returns why leadership was lost, or "" after a clean stop."""
+        with ExitStack() as stack:
+            self._refuse_second()
+            row = log.take_lead(socket.gethostname(), os.getpid(), self.places.url, int(time.time()))
+            stack.enter_context(self._image_lock())
+            image, source = recovered(row.head, self.places.checkpoints)
+            self._tables = followers.position()
+            about = {"epoch": row.epoch, "host": row.host, "process": row.process, "url": row.url}
+            store = Store(self.places.image, self.settings.kept_versions, about)
+            self._leader = Leader(row.epoch, image, row.next_ids, store.publish)
+            _LOG.info("inventory_leads", epoch=row.epoch, version=image.version, source=source, url=row.url)
+            server = FlightServer(
+                self.places.url, self.places.token, self._leader, self.status, self._work.set, self._lose
+            )
+            stack.callback(log.resign, row.epoch)
+            threads = [
+                threading.Thread(target=loop, name=loop.__name__.strip("_"))
+                for loop in (self._watch, self._follow, self._checkpoint)
+            ]
+            for thread in threads:
+                thread.start()
+            ready(self.status())
+            self._stop.wait()
+            server.close()
+            for thread in threads:
+                thread.join()
+        _LOG.info("inventory_ends", version=self._leader.image.version, lost=self._lost)
+        return self._lost
+
+    def status(self) -> dict[str, Any]:
+        """What the server is doing, without looking into the database."""
+        status = self._leader.status()
+        version = status["version"]
+        checkpoint = self._checkpoints.version
+        followers_lag = {
+            "tables": version - self._tables,
+            "checkpoint": None if checkpoint is None else version - checkpoint,
+        }
+        return {
+            **status, "log_head": version, "lag": followers_lag, "memory": _memory(), "url": self.places.url,
+            "host": socket.gethostname(), "process": os.getpid(), "running_seconds": int(time.time() - self._started),
+        }  # fmt: skip
+
+    def _lose(self, why: str) -> None:
+        if not self._lost:
+            _LOG.error("inventory_leadership_lost", reason=why)
+        self._lost = why
+        self.stop()
+
+    def _refuse_second(self) -> None:
+        row = log.leadership()
+        if self.take_over or not row.host:
+            return
+        deadline = time.monotonic() + self.settings.lease_seconds
+        while self._seems_alive(row := log.leadership()):
+            mine = row.host == socket.gethostname()
+            if mine or time.monotonic() > deadline or self._stop.is_set():
+                raise AlreadyRunning(
+                    f"an inventory server already leads: process {row.process} on {row.host} at {row.url}; "
+                    "stop it first, or take over from it with --take-over"
+                )
+            time.sleep(_RETRY_SECONDS)
+
+    def _seems_alive(self, row: log.Leadership) -> bool:
+        if not row.host:
+            return False
+        if row.host == socket.gethostname():
+            return _is_server(row.process)
+        return time.time() - row.seen < self.settings.lease_seconds
+
+    def _image_lock(self) -> IO[str]:
+        """The open lock file: readers see by it that a server lives. Waits for an overtaken server to end."""
+        self.places.image.mkdir(parents=True, exist_ok=True)
+        stream = (self.places.image / _LOCK).open("w")
+        deadline = time.monotonic() + 2 * self.settings.lease_seconds
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline or self._stop.is_set():
+                    stream.close()
+                    raise AlreadyRunning(f"another process holds {self.places.image / _LOCK}") from None
+                time.sleep(0.05)
+            else:
+                break
+        _require_free(self.places.url)
+        return stream
+
+    def _watch(self) -> None:
+        """Give signs of life; end when another server leads."""
+
+        def step() -> float:
+            log.sign_of_life(self._leader.epoch, int(time.time()))
+            return _EPOCH_CHECK_SECONDS
+
+        self._loop(step, self._stop)
+
+    def _follow(self) -> None:
+        """Keep the tables up to date; what is left at a stop is applied by the next server."""
+
+        def step() -> float:
+            self._work.clear()
+            applied = followers.follow(self._leader.image.version, limit=20)
+            self._tables = followers.position()
+            return 0.0 if applied else _RETRY_SECONDS
+
+        self._loop(step, self._work)
+
+    def _checkpoint(self) -> None:
+        """Write checkpoints, the last one at a stop."""
+        last = time.monotonic()
+
+        def step() -> float:
+            nonlocal last
+            image = self._leader.image
+            behind = image.version - (self._checkpoints.version or 0)
+            late = time.monotonic() - last > self.settings.checkpoint_seconds
+            if behind >= self.settings.checkpoint_records or (behind and late):
+                self._checkpoints.write(image)
+                last = time.monotonic()
+                _LOG.info("inventory_checkpoint", version=image.version)
+            return _RETRY_SECONDS
+
+        self._loop(step, self._stop)
+        if self._checkpoints.version != self._leader.image.version:
+            self._checkpoints.write(self._leader.image)
+
+    def _loop(self, step: Callable[[], float], wake: threading.Event) -> None:
+        """Repeat ``step`` until the stop; trouble with the database or the disk is told, and tried again."""
+        try:
+            while not self._stop.is_set():
+                close_old_connections()
+                pause = self._tried(step)
+                if pause:
+                    wake.wait(pause)
+        except LeadershipLost as error:
+            self._lose(str(error))
+        finally:
+            connection.close()
+            if not self._stop.is_set():
+                # A server without one of its followers is not what operators believe is running.
+                self._lose(f"{threading.current_thread().name} ended by an error")
+
+    def _tried(self, step: Callable[[], float]) -> float:
+        try:
+            return step()
+        except (DatabaseError, OSError) as error:
+            _LOG.error("inventory_follower_failed", follower=threading.current_thread().name, error=str(error))
+            return _RETRY_SECONDS
+
+
+def _is_server(process: int) -> bool:
+    """Whether the process of this host that led is an inventory server still (its number may belong to another now)."""
+    if process == os.getpid():
+        return False
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"inventory_server" in command
+
+
+def _require_free(url: str) -> None:
+    """Refuse a port that somebody listens on: gRPC would share it, and callers would reach either."""
+    parts = urlsplit(url)
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex((parts.hostname or "127.0.0.1", parts.port or 0)) == 0:
+            raise AlreadyRunning(f"somebody else listens at {url}")
+
+
+def _memory() -> int:
+    """Largest resident memory so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,95 @@
+"""Whether everything that follows the log is equal, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from inventory import checkpoint, client, followers, log
+from inventory.errors import InventoryUnavailable
+from inventory.image import Image
+from inventory.recovery import SourceUnusable, replayed
+from inventory.schema import TABLES
+from inventory.snapshot import Snapshot
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How one table of ``source`` differs from the replayed log: ``lacking`` and ``extra`` rows, with some of them."""
+
+    source: str
+    table: str
+    lacking: int
+    extra: int
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = f"{self.source}, {self.table}: {self.lacking} rows lack or differ, {self.extra} are there instead"
+        return "\n".join([where, *(f"    {example}" for example in self.examples)])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``version`` was compared; ``compared`` sources; ``skipped``: why others were not; ``differences``."""
+
+    version: int
+    compared: tuple[str, ...]
+    skipped: dict[str, str]
+    differences: tuple[Difference, ...]
+
+
+def verified(checkpoints: Path) -> Verdict:
+    """Compare image, tables and newest checkpoint, each brought to one version by the log, with the log alone."""
+    tables = followers.read_tables()
+    image, skipped = _image(tables.version)
+    version = log.leadership().head if image is None else image.version
+    sources: dict[str, Callable[[], Image]] = {"tables": lambda: tables}
+    newest = next(iter(checkpoint.newest_first(checkpoints)), None)
+    if newest is None:
+        skipped["checkpoint"] = "there is none yet"
+    else:
+        sources["checkpoint"] = lambda: checkpoint.load(newest)
+    snapshots: dict[str, Snapshot] = {} if image is None else {"image": image}
+    differences: list[Difference] = []
+    for name, load in sources.items():
+        try:
+            snapshots[name] = replayed(load(), version).snapshot()
+        except (SourceUnusable, checkpoint.CheckpointDamaged) as error:
+            differences.append(Difference(name, "all", 0, 0, (str(error),)))
+    differences += _compared(snapshots, replayed(Image.from_frames({}), version).snapshot())
+    return Verdict(version, (*snapshots, "log"), skipped, tuple(differences))
+
+
+def differences_of(source: str, found: Snapshot, expected: Snapshot) -> list[Difference]:
+    """Where ``found`` is not ``expected``."""
+    return [
+        difference for table in TABLES
+        if (difference := _difference(source, table, found.frame(table), expected.frame(table))) is not None
+    ]  # fmt: skip
+
+
+def _compared(snapshots: Mapping[str, Snapshot], expected: Snapshot) -> list[Difference]:
+    return [difference for name, found in snapshots.items() for difference in differences_of(name, found, expected)]
+
+
+def _difference(source: str, table: str, found: pl.DataFrame, expected: pl.DataFrame) -> Difference | None:
+    if found.equals(expected):
+        return None
+    columns = list(TABLES[table].schema)
+    lacking = expected.join(found, on=columns, how="anti", nulls_equal=True)
+    extra = found.join(expected, on=columns, how="anti", nulls_equal=True)
+    examples = [f"should be {row}" for row in lacking.head(_EXAMPLES).rows(named=True)]
+    examples += [f"is        {row}" for row in extra.head(_EXAMPLES).rows(named=True)]
+    return Difference(source, table, lacking.height, extra.height, tuple(examples or ["rows stand in another order"]))
+
+
+def _image(at_least: int) -> tuple[Snapshot | None, dict[str, str]]:
+    try:
+        return client.snapshot(at_least=at_least), {}
+    except InventoryUnavailable as error:
+        return None, {"image": str(error)}
