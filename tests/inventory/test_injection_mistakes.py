@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.errors import ChangeRefused
@@ -154,6 +154,8 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.slow
+@settings(deadline=None, max_examples=60)
 @given(st.dictionaries(KEYS, ANYTHING, max_size=4) | ANYTHING)
 def test_any_json_is_planned_or_refused(document):
     for planning in (plan, plan_deletion):

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.paths import MAX_LFN, PathError, lfn_mistakes, pfn, pfns, site_pfn, site_pfns
@@ -189,6 +189,7 @@ def inside(found: str, root: str) -> bool:
     return True
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text().map("/".__add__) | WRITTEN | WRITTEN.map("/".__add__))
 def test_whatever_is_written_stays_below_the_backend(lfn):
     try:
@@ -199,6 +200,7 @@ def test_whatever_is_written_stays_below_the_backend(lfn):
     assert found == f"/data/site{lfn}"
 
 
+@settings(deadline=None, max_examples=60)
 @given(WRITTEN.map("/".__add__), PATTERNS, TEMPLATES)
 def test_whatever_is_written_stays_below_the_rules_root(lfn, pattern, template):
     try:
@@ -208,6 +210,7 @@ def test_whatever_is_written_stays_below_the_rules_root(lfn, pattern, template):
     assert inside(found, "/root/")
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.from_regex(r"\A[A-Za-z0-9_+=~-][A-Za-z0-9_.+=~-]{0,20}\Z"), min_size=1, max_size=8))
 def test_ordinary_names_always_pass(parts):
     lfn = "/" + "/".join(parts)
