@@ -26,6 +26,11 @@ def keep(asker: Asker, wanted: Wanted, settings: RegistrySettings) -> CachedCopy
     )  # fmt: skip
 
 
+def are_waiting() -> bool:
+    """Whether there is anything for :func:`make_requests`."""
+    return CachedCopyRequest.objects.exists()
+
+
 def make_requests(snapshot: Snapshot, settings: RegistrySettings) -> int:
     """Turn all kept ones into requests, in order; one that cannot be becomes a rejected request that says why."""
     rows = list(CachedCopyRequest.objects.order_by("id"))

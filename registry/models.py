@@ -188,7 +188,7 @@ class Injection(Asked):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.kind}ion {self.pk}" if self.kind == "inject" else f"invalidation {self.pk}"
+        return f"{'injection' if self.kind == 'inject' else 'invalidation'} {self.pk}"
 
     @property
     def transaction(self) -> str:

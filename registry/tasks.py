@@ -20,7 +20,9 @@ def inject() -> int:
 
 @shared_task(name="registry.track")
 def track() -> dict[str, int]:
-    """Make requests of cached ones, and complete what has come to its end."""
+    """Make requests of cached ones, and complete what has come to its end; no run is made for nothing."""
+    if not (cached.are_waiting() or tracker.are_open()):
+        return {"made": 0, "completed": 0}
     with reader("registry.track", {}, "registry") as run:
         snapshot = run.snapshot()
         made = cached.make_requests(snapshot, registry_settings())

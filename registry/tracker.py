@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from inventory.snapshot import Snapshot
 from registry.lifecycle import ACTION, OPEN_ACTION, before
-from registry.models import RequestAction, RequestKind
+from registry.models import Request, RequestAction, RequestKind
 from registry.requests import complete_finished
 
 ACTIONS = pl.Schema({"action": pl.Int64, "kind": pl.String, "item": pl.String, "site": pl.String})
@@ -24,6 +24,11 @@ class Tracked:
     completed_actions: int
     failed_actions: int
     completed_requests: int
+
+
+def are_open() -> bool:
+    """Whether there is anything for :func:`track`."""
+    return Request.objects.filter(status="activated").exists()
 
 
 def track(snapshot: Snapshot) -> Tracked:
