@@ -12,5 +12,6 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
     path("", include("registry.urls")),
+    path("", include("detox.api")),
 ]
 urlpatterns += fallback  # after all that components add above

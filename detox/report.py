@@ -1,0 +1,50 @@
+"""Cycles as lines and tables for the terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+_TB, _GB = 1e12, 1e9
+
+
+def cycle_line(header: dict[str, Any]) -> str:
+    """One cycle in one line."""
+    kind = " test" if header["test"] else ""
+    comment = f"  {header['comment']}" if header["comment"] else ""
+    deleted = f"{header['deleted'] / _TB:9.2f} TB of {header['num_deleted']} replicas deleted"
+    return f"{header['cycle']:>6}{kind}  {_time(header['started'])}  {header['partition']:<16} {deleted}  by {header['author']}{comment}"
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """A cycle with a line for each site; sizes in TB."""
+    width = max([len("site"), *(len(site["site"]) for site in summary["sites"])])
+    head = [
+        f"cycle {summary['cycle']} of {summary['partition']}{' (test)' if summary['test'] else ''}: {summary['state']}",
+        f"{_time(summary['started'])} by {summary['author']}, version {summary['version']}, {summary['passes']} passes; sizes in TB",
+        f"{'site':{width}} {'quota':>9} {'before':>9} {'after':>9} {'protected':>9} {'kept':>9} {'deleted':>9}  why",
+    ]
+    if summary["error"]:
+        head.insert(1, f"error: {summary['error']}")
+    return "\n".join(head + [_site_line(site, width) for site in summary["sites"]])
+
+
+def _site_line(site: dict[str, Any], width: int) -> str:
+    columns = ("quota", "occupied_before", "occupied_after", "protected", "kept", "deleted")
+    volumes = " ".join(f"{site[column] / _TB:9.2f}" for column in columns)
+    return f"{site['site']:{width}} {volumes}  {site['reason']}"
+
+
+def datasets_text(found: dict[str, Any]) -> str:
+    """Decisions on the datasets of a site with the lines that decided; sizes in GB."""
+    rows = [
+        f"{row['decision']:9} {row['size'] / _GB:12.1f} GB {row['num_blocks']:6} blocks  {row['dataset']}"
+        f"  line {row['line']}: {found['lines'].get(row['line'], '')}"
+        for row in found["datasets"]
+    ]
+    shown = f"{len(rows)} of {found['count']} decisions at {found['site']}"
+    return "\n".join([shown, *rows])
+
+
+def _time(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
