@@ -94,12 +94,23 @@ def requests() -> list[GaugeMetricFamily]:
 
 
 def inventory() -> list[GaugeMetricFamily]:
-    """The numbers of the inventory server's status: versions of the log and of what follows it."""
+    """The inventory's newest version, how far behind it its followers are, and its size."""
     from inventory import client
 
     status = client.status()
-    numbers = {(name,): float(value) for name, value in status.items() if isinstance(value, int | float)}
-    return [_family("inventory", "Numbers of the inventory server's status", ("name",), numbers)]
+    lag, rows = _numbers(status.get("lag", {})), _numbers(status.get("counts", {}))
+    since = {(): time.time() - float(status["time"])} if status.get("time") else {}
+    return [
+        _family("inventory_version", "Number of the newest version", (), {(): float(status["version"])}),
+        _family("inventory_epoch", "Number of the leadership", (), {(): float(status["epoch"])}),
+        _family("inventory_age_seconds", "Time since the last change", (), since),
+        _family("inventory_lag", "Versions that a follower is behind", ("follower",), lag),
+        _family("inventory_rows", "Rows by table", ("table",), rows),
+    ]
+
+
+def _numbers(facts: dict[str, object]) -> dict[tuple[str, ...], float]:
+    return {(name,): float(value) for name, value in facts.items() if isinstance(value, int | float)}
 
 
 @dataclass

@@ -71,14 +71,14 @@ def configure_structlog() -> None:
     )
 
 
-class OutputHandler(logging.StreamHandler):  # type: ignore[type-arg] - its stream is a property here
+class OutputHandler(logging.StreamHandler[TextIO]):
     """Writes services' logs to standard output and commands' to standard error, where they do not mix with the answer."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> TextIO:
+    def stream(self) -> TextIO:  # type: ignore[override]
         """Looked up for each line: tests and servers exchange the streams."""
         return sys.stderr if _is_command(sys.argv) else sys.stdout
 

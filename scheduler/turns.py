@@ -27,11 +27,12 @@ _MICRO = 1_000_000
 _POLL_SECONDS = (0.02, 0.05, 0.1, 0.25)
 
 # Arguments: identity, who (JSON), microseconds of priority, lease (ms), waiter's lease (µs).
-# Gives 1: the turn is yours; 0: wait; -1: this Redis knows of no turn yet, or has forgotten everything.
+# Gives 1: the turn is yours (perhaps since an attempt whose answer got lost); 0: wait; -1: this Redis knows of no turn yet, or has forgotten everything.
 _ATTEMPT = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function number(value) return string.format('%.0f', value) end
+if redis.call('GET', KEYS[4]) == ARGV[2] then return 1 end
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   redis.call('ZADD', KEYS[1], number(now - ARGV[3]), ARGV[1])
   redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
@@ -101,15 +102,15 @@ class Turns:
 
     def _attempt(self, who: Who, priority: int, deadline: float | None) -> bool:
         boost, patience = int(priority * self.priority_seconds * _MICRO), int(self.waiter_lease * _MICRO)
-        arguments = [who.identity, _text(who), boost, int(self.lease * 1000), patience]
+        arguments: list[str | int] = [who.identity, _text(who), boost, int(self.lease * 1000), patience]
         try:
             answer = self.client.eval(_ATTEMPT, len(_KEYS), *_KEYS, *arguments)
             if answer == _FORGOTTEN:
                 self._begin_anew()
                 answer = self.client.eval(_ATTEMPT, len(_KEYS), *_KEYS, *arguments)
             return bool(answer == _MINE)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            # Redis may be restarting: those who have time wait for it.
+        except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError) as error:
+            # Redis may be restarting, or another becoming the master: those who have time wait for it.
             if deadline is not None and time.monotonic() >= deadline:
                 raise QueueUnavailable(
                     f"Redis does not answer ({error}); nobody can get a turn to write now"
@@ -148,13 +149,13 @@ class Turns:
     def holder(self) -> Who | None:
         """Who has the turn now."""
         held = self.client.get(_HOLDER)
-        return _who(held) if held and held != UNKNOWN else None
+        return _who(str(held)) if held and held != UNKNOWN else None
 
     def waiting(self) -> list[Who]:
         """Who waits, first in the queue first."""
-        order = self.client.zrange(_QUEUE, 0, -1)
+        order = [str(identity) for identity in self.client.zrange(_QUEUE, 0, -1)]
         known = self.client.hmget(_WHO, order) if order else []
-        return [_who(text) for text in known if text]
+        return [_who(str(text)) for text in known if text]
 
     def _with_whom(self) -> str:
         try:

@@ -8,7 +8,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dynamo_site import gauges
-from inventory.changes import ChangeSet
 from scheduler import history, life
 from scheduler.runs import writer
 
@@ -100,11 +99,11 @@ def test_without_a_token_set_an_empty_one_opens_nothing(client, settings):
 
 
 def test_metrics_tell_runs_turns_tasks_and_sites(client, alive):
-    changes = ChangeSet("test", 1)
-    changes.put("sites", [{"name": "T2_A"}])
-    changes.put("partitions", [{"name": "All", "condition": "true"}])
-    changes.put("quotas", [{"site": "T2_A", "partition": "All", "size": 5000}])
-    alive.commit(changes)
+    alive.put(
+        sites=[{"name": "T2_A"}],
+        partitions=[{"name": "Physics", "definition": 'dataset.name == "/*/*/*"'}],
+        quotas=[{"site": "T2_A", "partition": "Physics", "quota": 5000}],
+    )
     history.note("detox.cycle", time.time() - 2, "done", "")
     with writer("detox", {}, "alice", wait=0):
         found = _metrics(client)
@@ -114,9 +113,10 @@ def test_metrics_tell_runs_turns_tasks_and_sites(client, alive):
     assert found["dynamo_workers",] == 1
     assert found["dynamo_task_last_failed", "detox.cycle"] == 0
     assert 1.5 < found["dynamo_task_last_seconds", "detox.cycle"] < 10
-    assert found["dynamo_inventory", "version"] == 1
-    assert found["dynamo_site_quota_bytes", "All", "T2_A"] == 5000
-    assert found["dynamo_site_present_bytes", "All", "T2_A"] == 0
+    assert found["dynamo_inventory_version",] == 1
+    assert found["dynamo_inventory_rows", "sites"] == 1
+    assert found["dynamo_site_quota_bytes", "Physics", "T2_A"] == 5000
+    assert found["dynamo_site_present_bytes", "Physics", "T2_A"] == 0
     assert {value for name, value in found.items() if name[0] == "dynamo_source_up"} == {1}
 
 

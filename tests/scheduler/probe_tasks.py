@@ -26,6 +26,19 @@ def cycle(path: str, seconds: float = 0) -> None:
         _add(path, "ended", run.token)
 
 
+@shared_task(name="probe.late")
+def late(path: str, go: str) -> None:
+    """Takes its turn, waits for the file ``go``, and sends its change set without looking whether it is late."""
+    from inventory import client
+
+    with writer("probe", {}, "probe") as run:
+        run.commit(run.changes().put("sites", [{"name": "T2_EARLY"}]))
+        _add(path, "began", run.token)
+        while not Path(go).exists():
+            time.sleep(0.01)
+        client.commit(run.changes().put("sites", [{"name": "T2_LATE"}]))
+
+
 @shared_task(name="probe.small", isolated=False)
 def small(path: str) -> None:
     """Runs in the worker's thread."""
