@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import action
+from unfold.decorators import action, display
 
 from registry import locks, placing, rights, tokens
 from registry.errors import Denied
@@ -26,6 +27,8 @@ from registry.models import (
     RequestSite,
     UserDN,
 )
+
+_SHOWN = 20_000  # characters of an injection's document
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -125,9 +128,17 @@ class InjectionAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind", "user", "service", "asked")
     search_fields = ("user", "reason")
 
+    readonly_fields = ("shown_document",)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Injection]:
         """Without the documents, which can be large; the page of one row fetches its own."""
-        return super().get_queryset(request).defer("document")
+        return super().get_queryset(request).defer("content")
+
+    @display(description="Document")
+    def shown_document(self, row: Injection) -> str:
+        """The beginning of the document."""
+        text = json.dumps(row.document, indent=1)
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
 @admin.register(DetoxLock)

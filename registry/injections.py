@@ -27,6 +27,7 @@ from scheduler.runs import WriterRun, writer
 
 APPLICATION = "injection"
 _OPEN = (InjectionState.QUEUED, InjectionState.RECORDED)
+_LARGEST = 8 * 1024 * 1024  # half of what a MariaDB server takes in one statement by default
 _AT_ONCE = 2000  # wanted copies in one statement
 
 
@@ -119,10 +120,14 @@ def _object(document: Any) -> Mapping[str, Any]:
 
 
 def _row(asker: Asker, kind: str, document: Any, state: str, counts: Mapping[str, int]) -> Injection:
-    return Injection.objects.create(
+    row = Injection(
         user=asker.user, service=asker.service, kind=kind, document=document, state=state, counts=dict(counts),
         asked=timezone.now(),
     )  # fmt: skip
+    if len(row.content) > _LARGEST:
+        raise Refused(f"body: still {len(row.content)} bytes when compressed, of at most {_LARGEST}; send it in parts")
+    row.save()
+    return row
 
 
 @transaction.atomic

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from typing import Any
 
 from django.conf import settings
@@ -174,7 +176,7 @@ class Injection(Asked):
     """A document of metadata to add (``inject``) or remove (``delete``); applied in the order of the numbers."""
 
     kind = models.CharField(max_length=16, choices=[("inject", "inject"), ("delete", "delete")])
-    document = models.JSONField()
+    content = models.BinaryField(editable=False)
     state = models.CharField(
         max_length=16, choices=InjectionState.choices, default=InjectionState.QUEUED, db_index=True
     )
@@ -189,6 +191,15 @@ class Injection(Asked):
 
     def __str__(self) -> str:
         return f"{'injection' if self.kind == 'inject' else 'invalidation'} {self.pk}"
+
+    @property
+    def document(self) -> Any:
+        """The document; kept compressed, because database servers limit the size of one statement."""
+        return json.loads(zlib.decompress(self.content))
+
+    @document.setter
+    def document(self, value: Any) -> None:
+        self.content = zlib.compress(json.dumps(value).encode())
 
     @property
     def transaction(self) -> str:

@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from inventory.errors import ChangeRefused, InventoryUnavailable, TurnLost
+from inventory.statistics import StatisticsError
 from registry import rights
 from registry.callers import Caller, caller_of, require_known
 from registry.classic import body
@@ -39,6 +40,7 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (Refused, HTTPStatus.BAD_REQUEST),
     (ImpossibleTransition, HTTPStatus.BAD_REQUEST),
     (ChangeRefused, HTTPStatus.BAD_REQUEST),
+    (StatisticsError, HTTPStatus.BAD_REQUEST),
     (Busy, HTTPStatus.SERVICE_UNAVAILABLE),
     (TurnBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (TurnLost, HTTPStatus.SERVICE_UNAVAILABLE),

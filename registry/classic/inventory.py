@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from inventory import client
+from inventory import client, statistics
 from registry import injections, listings
-from registry.classic.envelope import Call, Parameter, endpoint
+from registry.classic.envelope import Call, Parameter, View, endpoint
 from registry.classic.requests import asker_of
 from registry.errors import NotThere
 from registry.listings import ReplicaFilter
@@ -36,6 +37,24 @@ def groups(call: Call) -> list[dict[str, Any]]:
 def sites(call: Call) -> list[dict[str, Any]]:
     """Sites with quota and usage."""
     return listings.sites(client.snapshot(), call["site"], call["partition"])
+
+
+def _statistic(function: Callable[..., dict[str, Any]], *more: Parameter) -> View:
+    """An endpoint that shows what ``function`` says, by a category and of what the constraints on all of them leave."""
+    parameters = [Parameter("list_by", default="data_type"), *more]
+
+    @endpoint(*parameters, *(Parameter(name, "patterns") for name in statistics.CATEGORIES))
+    def view(call: Call) -> dict[str, Any]:
+        constraints = {name: call[name] for name in statistics.CATEGORIES if call[name] is not None}
+        return function(client.snapshot(), constraints=constraints, **{one.name: call[one.name] for one in parameters})
+
+    return view
+
+
+_PHYSICAL = Parameter("physical", "boolean", default=True)
+size = _statistic(statistics.size, _PHYSICAL)
+replication = _statistic(statistics.replication)
+usage = _statistic(statistics.usage, _PHYSICAL)
 
 
 @endpoint(
@@ -103,7 +122,7 @@ def _applied(call: Call, kind: str) -> dict[str, int]:
 @endpoint(Parameter("id", "integer", required=True, least=1))
 def injection(call: Call) -> dict[str, Any]:
     """Where an injection or invalidation stands."""
-    row = Injection.objects.filter(pk=call["id"]).defer("document").first()
+    row = Injection.objects.filter(pk=call["id"]).defer("content").first()
     if row is None:
         raise NotThere(f"id: there is no injection {call['id']}")
     return {

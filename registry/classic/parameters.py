@@ -20,7 +20,7 @@ _MAX_INTEGER = 2**63 - 1
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. ``kind``: text, list (of texts), integers (list), integer, boolean, time (aware datetime).
+    """One parameter. ``kind``: text, list (of texts), patterns (the same, never split at commas), integers (list), integer, boolean, time (aware datetime).
 
     An absent one is ``default``. ``choices`` bounds texts and elements of lists, ``longest`` their characters, ``most`` the
     elements of a list, ``least`` an integer.
@@ -102,6 +102,11 @@ def _list(parameter: Parameter, values: list[Any], now: int) -> list[str]:
     return list(dict.fromkeys(_checked_text(parameter, value) for value in flat))
 
 
+def _patterns(parameter: Parameter, values: list[Any], now: int) -> list[str]:
+    # One more bracket around it: a text inside a list is an element as it is.
+    return _list(parameter, [[value] if isinstance(value, str) else value for value in values], now)
+
+
 def _elements(parameter: Parameter, values: list[Any]) -> list[Any]:
     if len(values) == 1 and isinstance(values[0], str):
         return _split(parameter, values[0])
@@ -160,5 +165,5 @@ def _time(parameter: Parameter, values: list[Any], now: int) -> datetime:
 
 
 _KINDS: Mapping[str, Callable[[Parameter, list[Any], int], Any]] = {
-    "text": _text, "list": _list, "integer": _integer, "integers": _integers, "boolean": _boolean, "time": _time,
+    "text": _text, "list": _list, "patterns": _patterns, "integer": _integer, "integers": _integers, "boolean": _boolean, "time": _time,
 }  # fmt: skip

@@ -81,3 +81,28 @@ def test_block_replicas_by_filters(anyone) -> None:
 def test_an_unknown_address_is_told_in_the_envelope(anyone) -> None:
     status, answer = anyone.get("inventory/dataset")
     assert (status, answer["result"]) == (404, "Not Found")
+
+
+def test_size_by_category_and_constraint(anyone) -> None:
+    status, answer = anyone.get("inventory/stats/size", list_by="site")
+    assert (status, answer["data"]["statistic"]) == (200, "size")
+    found = {row["key"]: row["size"] for row in answer["data"]["content"]}
+    assert found == pytest.approx({"T2_A": 300e-12, "T1_Tape": 300e-12, "T2_B": 100e-12})
+    answer = anyone.get("inventory/stats/size", list_by="site", dataset="/Big/.{1,9}", site=["T2_B", "T1"])[1]
+    assert [row["key"] for row in answer["data"]["content"]] == ["T2_B"]
+
+
+def test_replication_and_usage(anyone) -> None:
+    rows = anyone.get("inventory/stats/replication", list_by="dataset")[1]["data"]["content"]
+    assert rows == [{"key": BIG, "mean": 2.0, "rms": 0.0}, {"key": SMALL, "mean": 1.0, "rms": 0.0}]
+    data = anyone.get("inventory/stats/usage", list_by="group", physical="n")[1]["data"]
+    assert (data["keys"], [row["site"] for row in data["content"]]) == (["AnalysisOps"], ["T1_Tape", "T2_A", "T2_B"])
+
+
+@pytest.mark.parametrize(("values", "text"), [
+    ({"list_by": "colour"}, "list_by: no category 'colour'"), ({"dataset": "("}, "dataset: '(' is no regular expression"),
+    ({"colour": "red"}, "unknown parameter colour"),
+])  # fmt: skip
+def test_mistakes_in_statistics_are_named(anyone, values, text) -> None:
+    status, answer = anyone.get("inventory/stats/size", **values)
+    assert (status, text in answer["message"]) == (400, True)

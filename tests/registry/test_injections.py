@@ -172,3 +172,14 @@ def test_when_a_cycle_has_the_turn_the_caller_is_told_to_come_back(admin, filled
     assert (status, answer["result"]) == (503, "Service Unavailable")
     assert "detox" in answer["message"]
     assert not Injection.objects.exists()
+
+
+@pytest.mark.slow
+def test_a_document_that_is_too_large_for_the_database_is_refused(admin, filled) -> None:
+    import random
+
+    noise = random.Random(1).randbytes(9 * 1024 * 1024).hex()
+    groups = [{"name": noise[start : start + 100]} for start in range(0, len(noise), 100)]
+    status, answer = admin.post("inventory/inject", {"group": groups})
+    assert (status, "send it in parts" in answer["message"]) == (400, True)
+    assert not Injection.objects.exists()

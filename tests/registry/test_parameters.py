@@ -103,3 +103,9 @@ def test_choices() -> None:
     assert value(status, "new") == ["new"]
     with pytest.raises(Refused, match="status: unknown: done; choose from new, completed"):
         value(status, "done")
+
+
+def test_regular_expressions_are_not_split() -> None:
+    expressions = Parameter("dataset", "patterns")
+    assert value(expressions, "/A{1,2}") == ["/A{1,2}"]
+    assert value(expressions, "/A,", "[ab]") == value(expressions, ["/A,", "[ab]"]) == ["/A,", "[ab]"]
