@@ -136,7 +136,7 @@ def _decided(snapshot: Snapshot, cycle: Cycle) -> tuple[Decisions, list[tuple[st
     """The cycle's decisions, and what plugins (by name) answer to those who asked."""
     settings = dealer_settings()
     cycle.settings = dataclasses.asdict(settings)
-    sites = sites_of(snapshot, cycle.partition, settings)
+    sites = sites_of(snapshot, cycle.partition, settings, cycle.now)
     found = plugins()
     plans, problems = collect(View(snapshot, cycle.partition, sites, settings, cycle.now), found)
     cycle.error = "\n".join(problems)

@@ -50,11 +50,11 @@ def decide(
     snapshot: Snapshot, partition: str, proposals: Sequence[Proposal], settings: DealerSettings, seed: int, now: int
 ) -> Decisions:
     """The decisions of a cycle of ``partition`` over ``proposals`` (each plugin's in its own order), as of UTC seconds ``now``."""
-    sites = sites_of(snapshot, partition, settings)
+    sites = sites_of(snapshot, partition, settings, now)
     order_seed, place_seed = np.random.SeedSequence(seed).spawn(2)
     datasets = datasets_of(
         snapshot,
-        members(snapshot, [partition]),
+        members(snapshot, [partition], now),
         [proposal.dataset for proposal in proposals],
         sites["site_id"].to_list(),
     )

@@ -59,7 +59,7 @@ def rule_standing(
 
 
 def _standing(snapshot: Snapshot, rule: Rule, settings: DealerSettings, now: int) -> dict[str, Any]:
-    held = holdings(snapshot, sites_of(snapshot, rule.partition, settings), rule, now)
+    held = holdings(snapshot, sites_of(snapshot, rule.partition, settings, now), rule, now)
     counts = pl.col("owned") & ~pl.col("status").is_in(GONE).fill_null(False)
     by_dataset = held.group_by("dataset").agg(
         full=(counts & pl.col("complete")).sum(), there=(counts & pl.col("all_there")).sum()

@@ -13,6 +13,7 @@ from inventory.partitions import occupancy
 from inventory.snapshot import Snapshot
 
 READY = "READY"
+TAPE = "MSS"
 GONE = ("MORGUE", "UNKNOWN")
 """Statuses of sites that do not come back by themselves."""
 
@@ -28,12 +29,19 @@ class UnknownPartition(InventoryError):
     """A cycle was asked for a partition that the inventory does not have."""
 
 
-def sites_of(snapshot: Snapshot, partition: str, settings: DealerSettings) -> pl.DataFrame:
-    """All sites as a cycle of ``partition`` sees them: frame ``SITES``; raises :class:`UnknownPartition`."""
+def sites_of(snapshot: Snapshot, partition: str, settings: DealerSettings, now: int) -> pl.DataFrame:
+    """All sites as a cycle of ``partition`` at ``now`` (UTC seconds) sees them: frame ``SITES``.
+
+    Raises :class:`UnknownPartition`.
+    """
     known = snapshot.frame("partitions")["name"].to_list()
     if partition not in known:
         raise UnknownPartition(f"no partition {partition!r}; there are {', '.join(sorted(known)) or 'none'}")
-    used = occupancy(snapshot).filter(pl.col("partition") == partition).select("site", "quota", "present", "projected")
+    used = (
+        occupancy(snapshot, now)
+        .filter(pl.col("partition") == partition)
+        .select("site", "quota", "present", "projected")
+    )
     sites = snapshot.frame("sites").select(
         "site_id",
         pl.col("name").alias("site"),
@@ -43,7 +51,7 @@ def sites_of(snapshot: Snapshot, partition: str, settings: DealerSettings) -> pl
     sites = sites.join(used, on="site", how="left").with_columns(pl.col("quota", "present", "projected").fill_null(0))
     rows = sites.sort("site_id").to_dicts()
     for row in rows:
-        tape = row["storage_type"] == "MSS"
+        tape = row["storage_type"] == TAPE
         row["nameable"] = matches(row["site"], settings.target_sites)
         row["listed"] = matches(
             row["site"], [glob for glob in settings.target_sites if glob != "*"] if tape else settings.target_sites

@@ -59,23 +59,25 @@ class EnforcerPlugin:
 
 def rule_proposals(view: View, rule: Rule) -> list[Proposal]:
     """What ``rule`` lacks now."""
-    held = holdings(view.snapshot, view.sites, rule, view.now)
     destinations = tuple(matching_sites(view.sites, rule.destinations, view.now))
     cause = f"enforcer rule {rule.name}"
     flips: list[Proposal] = []
     copies: list[Proposal] = []
-    for (dataset,), rows in (
-        held.sort("dataset", "site").partition_by("dataset", as_dict=True, maintain_order=True).items()
-    ):
-        name = str(dataset)
-        good = rows.filter(pl.col("all_there") & pl.col("owned") & ~pl.col("status").is_in(GONE))
-        lacking = max(0, rule.num_copies - good.height)
-        others = rows.filter(pl.col("complete") & ~pl.col("owned") & (pl.col("status") == READY))["site"].to_list()
+    for name, lacking, others in _lacking(holdings(view.snapshot, view.sites, rule, view.now), rule).iter_rows():
         flipped = others[:lacking]
         flips += [Proposal(PLUGIN, cause, name, sites=(site,), group=rule.group, flip=True) for site in flipped]
         elsewhere = tuple(site for site in destinations if site not in flipped)
         copies += [Proposal(PLUGIN, cause, name, sites=elsewhere, group=rule.group)] * (lacking - len(flipped))
     return flips + copies
+
+
+def _lacking(held: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """frame(dataset, number of copies it lacks, sites with a full copy under another owner); only those that lack some."""
+    good = pl.col("all_there") & pl.col("owned") & ~pl.col("status").is_in(GONE).fill_null(False)
+    others = pl.col("complete") & ~pl.col("owned") & (pl.col("status") == READY)
+    by_dataset = held.sort("dataset", "site").group_by("dataset", maintain_order=True)
+    counted = by_dataset.agg(lacking=rule.num_copies - good.sum().cast(pl.Int64), others=pl.col("site").filter(others))
+    return counted.filter(pl.col("lacking") > 0)
 
 
 def holdings(snapshot: Snapshot, sites: pl.DataFrame, rule: Rule, now: int) -> pl.DataFrame:
@@ -116,7 +118,7 @@ def protected(snapshot: Snapshot, rules: Iterable[Rule], now: int | None = None)
     known = set(snapshot.frame("partitions")["name"])
     for rule in rules:
         if rule.protect and rule.partition in known:
-            held = holdings(snapshot, sites_of(snapshot, rule.partition, DealerSettings()), rule, moment)
+            held = holdings(snapshot, sites_of(snapshot, rule.partition, DealerSettings(), moment), rule, moment)
             frames.append(held.filter(pl.col("complete") & pl.col("owned")).select("dataset_id", "site_id"))
     return pl.concat(frames).unique().sort("dataset_id", "site_id")
 
@@ -124,5 +126,5 @@ def protected(snapshot: Snapshot, rules: Iterable[Rule], now: int | None = None)
 def _spoken_of(snapshot: Snapshot, sites: pl.DataFrame, rule: Rule, now: int) -> pl.LazyFrame:
     """frame(dataset_id) with a matching block replica of the partition at a source site."""
     sources = sites.lazy().filter(pl.col("site").is_in(matching_sites(sites, rule.sources, now))).select("site_id")
-    inside = members(snapshot, [rule.partition]).join(sources, on="site_id", how="semi")
+    inside = members(snapshot, [rule.partition], now).join(sources, on="site_id", how="semi")
     return matching_replicas(snapshot, inside, rule.replicas, now).select("dataset_id").unique()

@@ -15,7 +15,7 @@ from dealer.settings import DealerSettings
 from inventory.schema import TABLES
 from registry import requests as desk
 from registry.lifecycle import OPEN_ACTION, ImpossibleTransition
-from registry.models import CopyRequest, RequestAction
+from registry.models import CopyRequest, RequestAction, RequestKind
 
 _SHOWN = 5
 _KEY = ("dataset_id", "block_id", "site_id")
@@ -72,12 +72,14 @@ class RequestsPlugin:
     def queued(self, answer: Answer, site: str) -> None:
         """The request's actions at ``site`` are with file operations; those that ended meanwhile stay as they are."""
         for item in self._open(answer, site, "new"):
-            desk.queue_action(CopyRequest(pk=answer.number), item, site)
+            desk.queue_action(CopyRequest(pk=answer.number, kind=RequestKind.COPY), item, site)
 
     def failed(self, answer: Answer, site: str, reason: str) -> None:
         """The request's open actions at ``site`` failed for ``reason``."""
         for item in self._open(answer, site, *OPEN_ACTION):
-            desk.finish_action(CopyRequest(pk=answer.number), item, site, failed=True, reason=reason)
+            desk.finish_action(
+                CopyRequest(pk=answer.number, kind=RequestKind.COPY), item, site, failed=True, reason=reason
+            )
 
     def _open(self, answer: Answer, site: str, *statuses: str) -> list[str]:
         """Items of the answer's actions at ``site`` that are in one of ``statuses``."""

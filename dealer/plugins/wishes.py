@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from dealer.items import ABSENT, Dataset
 from dealer.plugins.protocol import View
 from dealer.proposals import Proposal
 from dealer.settings import TB, DealerSettings
-from dealer.sites import GONE
+from dealer.sites import GONE, TAPE
 from inventory.schema import NO_GROUP_ID, NO_GROUP_NAME
 
 PLUGIN = "requests"
@@ -122,6 +124,7 @@ class _Targets:
 def _targets(wish: Wish, view: View) -> _Targets:
     rows = view.sites.to_dicts()
     place = {row["site"]: position for position, row in enumerate(rows)}
+    disks = [row["site"] for row in rows if row["storage_type"] != TAPE]
     usable, counting, reasons = [], [], []
     for name in wish.sites:
         if name not in place:
@@ -130,14 +133,14 @@ def _targets(wish: Wish, view: View) -> _Targets:
         row = rows[place[name]]
         if row["status"] not in GONE:
             counting.append(place[name])
-        if why := _why_never(row, wish):
+        if why := _why_never(row, wish, disks):
             reasons.append(f"{name}: {why}")
         else:
             usable.append(place[name])
     return _Targets([row["site"] for row in rows], usable, counting, "; ".join(reasons) or "no site is named")
 
 
-def _why_never(row: dict[str, object], wish: Wish) -> str:
+def _why_never(row: dict[str, Any], wish: Wish, disks: list[str]) -> str:
     """Why the site does not become a target by itself; empty when it is one, or may be one later."""
     if row["status"] in GONE:
         return f"status {row['status']}"
@@ -145,9 +148,15 @@ def _why_never(row: dict[str, object], wish: Wish) -> str:
         return "not in target_sites"
     if row["quota"] == 0:
         return "no quota for the partition"
-    # `*` asks for copies anywhere; tape is filled only by those who say so.
-    tape_is_meant = row["listed"] or any(pattern != "*" for pattern in wish.patterns)
-    return "" if row["storage_type"] != "MSS" or tape_is_meant else "tape, which the request does not name"
+    if row["storage_type"] != TAPE or row["listed"] or _is_meant(row["site"], wish, disks):
+        return ""
+    return "tape, which the request does not name"
+
+
+def _is_meant(tape: str, wish: Wish, disks: list[str]) -> bool:
+    """Whether the request names ``tape``, or by a glob that matches no disk: ``*`` and ``T1_*`` ask for a copy anywhere."""
+    globs = [pattern for pattern in wish.patterns if fnmatchcase(tape, pattern)]
+    return tape in wish.patterns or any(not any(fnmatchcase(disk, glob) for disk in disks) for glob in globs)
 
 
 def _plan_part(plan: WishPlan, view: View, dataset: Dataset, wanted: Proposal, targets: _Targets) -> None:

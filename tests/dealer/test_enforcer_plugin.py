@@ -44,7 +44,7 @@ def world() -> World:
 def decided(made: World, rule: Rule) -> Decisions:
     chosen = DealerSettings(**OPEN)  # type: ignore[arg-type]
     snapshot = made.snapshot()
-    view = View(snapshot, "RelVal", sites_of(snapshot, "RelVal", chosen), chosen, NOW)
+    view = View(snapshot, "RelVal", sites_of(snapshot, "RelVal", chosen, NOW), chosen, NOW)
     return decide(snapshot, "RelVal", rule_proposals(view, rule), chosen, 1, NOW)
 
 

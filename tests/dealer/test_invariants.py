@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -67,7 +68,8 @@ def replicas_of(snapshot: Snapshot) -> pl.DataFrame:
     return snapshot.frame("block_replicas").select("block_id", "site_id", "group_id", "complete")
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(world=worlds(), proposals=PROPOSALS, seed=st.integers(0, 2**62))
 def test_limits_hold_whatever_is_proposed(world: World, proposals: list[Proposal], seed: int) -> None:
     snapshot = world.snapshot()
@@ -143,7 +145,8 @@ def test_proposals_are_kept_as_they_are(proposals: list[Proposal]) -> None:
     assert proposals_of(proposals_frame(proposals)) == proposals
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(world=worlds(), seed=st.integers(0, 2**62))
 def test_copies_of_one_cause_are_at_different_sites(world: World, seed: int) -> None:
     wanted = [Proposal("requests", "request 1", dataset) for dataset in DATASETS for _ in range(3)]

@@ -23,7 +23,7 @@ from tests.dealer.makers import PARTITION, World, lfn
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_redis")]
 
 A, B = "/A/x-v1/RAW", "/B/x-v1/RAW"
-OPTIONS = Options("alice", wait=0)
+OPTIONS = Options("alice", wait=20)
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -100,17 +100,15 @@ def undisturbed(ask: Asking) -> tuple[dict[str, Any], int]:
 
 
 @pytest.mark.slow
-def test_killed_at_any_write_it_is_finished_by_the_next_one(ask: Asking, empty_redis: Any) -> None:
+def test_killed_at_any_write_it_is_finished_by_the_next_one(ask: Asking) -> None:
     expected, writes = undisturbed(ask)
     assert writes > 20
     assert len(expected["subscriptions"]) == 10
     for left in range(writes):
-        empty_redis.flushall()
         with new_world():
             requests, death = asked(ask), Death(left)
             with leading(), pytest.raises(Killed), connection.execute_wrapper(death):
                 run_cycle(PARTITION, OPTIONS)
-            empty_redis.flushall()
             with leading():
                 run_cycle(PARTITION, OPTIONS)
                 assert outcome(requests) == expected, f"killed after {left} of {writes} writes"
@@ -122,7 +120,8 @@ def test_killed_at_any_write_it_is_finished_by_the_next_one(ask: Asking, empty_r
             assert len(sent) == len(set(sent)) == 2, f"killed after {left} of {writes} writes: {sent}"
 
 
-def test_a_site_whose_data_is_gone_meanwhile_is_passed_over(ask: Asking, empty_redis: Any) -> None:
+@pytest.mark.slow
+def test_a_site_whose_data_is_gone_meanwhile_is_passed_over(ask: Asking) -> None:
     """Killed before anything was committed; then a dataset is deleted."""
     _, writes = undisturbed(ask)
     with new_world():
@@ -130,13 +129,11 @@ def test_a_site_whose_data_is_gone_meanwhile_is_passed_over(ask: Asking, empty_r
         # The decisions are on record, and that is all.
         for left in range(writes):
             with transaction.atomic():
-                empty_redis.flushall()
                 with leading(), pytest.raises(Killed), connection.execute_wrapper(Death(left)):
                     run_cycle(PARTITION, OPTIONS)
                 if Cycle.objects.filter(state="committing").exists():
                     break
                 transaction.set_rollback(True)
-        empty_redis.flushall()
         with leading():
             gone = World().changes(token=log.leadership().token)
             client.commit(gone.delete("datasets", [{"name": A}]))

@@ -38,7 +38,7 @@ def served(made: World, *wishes: Wish, **settings: Any) -> tuple[list[Proposal],
     """Proposals, decisions and answers of a cycle with only these requests."""
     chosen = DealerSettings(**{**OPEN, **settings})
     snapshot = made.snapshot()
-    view = View(snapshot, PARTITION, sites_of(snapshot, PARTITION, chosen), chosen, NOW)
+    view = View(snapshot, PARTITION, sites_of(snapshot, PARTITION, chosen, NOW), chosen, NOW)
     plugin = RequestsPlugin()
     plan = plugin.propose(view, list(wishes))
     decisions = decide(snapshot, PARTITION, plan.proposals, chosen, 1, NOW)
@@ -177,11 +177,16 @@ def test_a_full_site_makes_the_request_wait() -> None:
     assert FULL in answer(world().quota("T2_B", 3.0), wish(A, sites=("T2_B",))).reason
 
 
-def test_tape_is_not_meant_by_a_star() -> None:
+@pytest.mark.parametrize(
+    ("patterns", "meant"),
+    [(("*",), False), (("T1_*", "T2_B"), False), (("T1_A_MSS", "*"), True), (("T*_MSS", "T2_B"), True)],
+)
+def test_tape_is_filled_only_when_the_request_names_it(patterns: tuple[str, ...], meant: bool) -> None:
     made = world().site("T1_A_MSS", kind="MSS")
-    sites = ("T1_A_MSS", "T2_B")
-    assert answer(made, wish(A, sites=sites, patterns=("*",), copies=0)).actions == ((A, "T2_B"),)
-    assert len(answer(made, wish(A, sites=sites, patterns=("T1_*", "T2_B"), copies=0)).actions) == 2
+    got = answer(made, wish(A, sites=("T1_A_MSS", "T2_B"), patterns=patterns, copies=0))
+    assert ((A, "T1_A_MSS") in got.actions) is meant
+    alone = answer(made, wish(A, sites=("T1_A_MSS",), patterns=patterns))
+    assert alone.verdict == ("activate" if meant else "reject")
 
 
 def test_two_requests_for_the_same_share_the_copy_and_are_both_activated() -> None:
