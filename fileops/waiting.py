@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
-from django.db.models import Count, Max, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from fileops.lifecycle import OPEN, WAITING, Event, State, advance, allowed
@@ -21,7 +20,7 @@ WAITING_FILES = pl.Schema(
     }
 )  # fmt: skip
 _CHUNK = 500
-_NEVER = datetime(1970, 1, 1, tzinfo=timezone.get_fixed_timezone(0))
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def ready_to_go(site: str, limit: int, now: datetime) -> pl.DataFrame:
@@ -62,7 +61,8 @@ def failed_attempts(ids: Sequence[int]) -> pl.DataFrame:
 
 
 def _counted(ids: Sequence[int]) -> list[tuple[int, str, int, int]]:
-    since = dict(Subscription.objects.filter(pk__in=ids).values_list("id", Coalesce("tried_since", Value(_NEVER))))
+    released = Subscription.objects.filter(pk__in=ids).values_list("id", "tried_since")
+    since = {key: moment or _NEVER for key, moment in released}
     rows = Attempt.objects.filter(subscription__in=ids).exclude(exit_code=0)
     late = Q()
     for moment in set(since.values()):
