@@ -7,6 +7,8 @@ finished by the next run; a site that was only planned is dropped, as the next c
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 from django.db import transaction
 from django.utils import timezone
@@ -15,6 +17,7 @@ from detox import history
 from detox.models import Cycle, CycleSite, CycleState, SiteState
 from fileops.subscriptions import replica_deletions, subscribe_deletions
 from inventory.changes import ChangeSet
+from inventory.errors import ChangeRefused
 from inventory.schema import NO_GROUP_NAME
 from inventory.snapshot import Snapshot
 from scheduler.runs import WriterRun
@@ -24,10 +27,12 @@ _DROPPED = "not done: the cycle was interrupted before it came to this site; the
 
 
 def carry_out(cycle: Cycle, run: WriterRun, snapshot: Snapshot) -> None:
-    """Do what is planned at every site, in order of name; ``snapshot`` is what was decided on."""
-    plan = history.read(cycle.pk, "plan")
-    for site in cycle.sites.filter(state=SiteState.PLANNED).order_by("site"):
-        _carry_out_site(cycle, site, run, snapshot, plan.filter(pl.col("site") == site.site))
+    """Do what is planned or recorded at every site, in order of name; ``snapshot`` is the newest, which this turn keeps so."""
+    waiting = cycle.sites.filter(state__in=[SiteState.PLANNED, SiteState.RECORDED]).order_by("site")
+    if waiting.exists():
+        work = _work(cycle, snapshot, [row.site for row in waiting])
+        for site in waiting:
+            _carry_out_site(cycle, site, run, work.at(site.site))
     cycle.state, cycle.ended = CycleState.DONE, timezone.now()
     cycle.save(update_fields=["state", "ended"])
 
@@ -40,35 +45,49 @@ def finish_interrupted(run: WriterRun) -> list[Cycle]:
     left = list(Cycle.objects.filter(state=CycleState.COMMITTING).order_by("id"))
     for cycle in left:
         run.log(f"{cycle} was interrupted; finishing it")
-        _finish(cycle, run)
+        cycle.sites.filter(state=SiteState.PLANNED).update(state=SiteState.DROPPED, reason=_DROPPED)
+        carry_out(cycle, run, run.snapshot())
     return left
 
 
-def _finish(cycle: Cycle, run: WriterRun) -> None:
-    cycle.sites.filter(state=SiteState.PLANNED).update(state=SiteState.DROPPED, reason=_DROPPED)
-    recorded = cycle.sites.filter(state=SiteState.RECORDED).order_by("site")
-    snapshot = run.snapshot()
-    for site in recorded:
-        plan = history.read(cycle.pk, "plan").filter(pl.col("site") == site.site)
-        _carry_out_site(cycle, site, run, snapshot, plan)
-    carry_out(cycle, run, snapshot)
+@dataclass(frozen=True)
+class Work:
+    """``plan``: rows of :func:`still_true`; ``files`` to delete and ``bare`` replicas without any, as fileops tells them."""
+
+    plan: pl.DataFrame
+    files: pl.DataFrame
+    bare: pl.DataFrame
+
+    def at(self, site: str) -> Work:
+        """The part of one site."""
+        return Work(*(frame.filter(pl.col("site") == site) for frame in (self.plan, self.files, self.bare)))
 
 
-def _carry_out_site(cycle: Cycle, site: CycleSite, run: WriterRun, snapshot: Snapshot, plan: pl.DataFrame) -> None:
+def _work(cycle: Cycle, snapshot: Snapshot, sites: list[str]) -> Work:
+    """Looked up for all sites together: every look-up goes through all replicas and files of the inventory."""
+    plan = history.scan(cycle.pk, "plan").filter(pl.col("site").is_in(sites)).collect()
     plan = still_true(plan, snapshot)
     going = plan.filter("deleted", pl.col("block_id").is_not_null())
     files, bare = replica_deletions(snapshot, going.select("dataset_id", "block_id", "site_id"))
+    return Work(plan, files, bare)
+
+
+def _carry_out_site(cycle: Cycle, site: CycleSite, run: WriterRun, work: Work) -> None:
     if site.state == SiteState.PLANNED:
         with transaction.atomic():
             site.state = SiteState.RECORDED
             site.save(update_fields=["state"])
-            subscribe_deletions(files, cycle.author, f"detox cycle {cycle.pk}")
-    changes = changes_at_site(run.changes(f"detox-{cycle.pk}-{site.site}"), plan, bare)
-    if not changes.is_empty():
-        site.committed_version = run.commit(changes).version
-    site.state = SiteState.COMMITTED
-    site.save(update_fields=["state", "committed_version"])
-    run.log(f"{site.site}: {site.num_deleted} replicas, {site.deleted / 1e12:.3f} TB")
+            subscribe_deletions(work.files, cycle.author, f"detox cycle {cycle.pk}")
+    changes = changes_at_site(run.changes(f"detox-{cycle.pk}-{site.site}"), work.plan, work.bare)
+    try:
+        if not changes.is_empty():
+            site.committed_version = run.commit(changes).version
+        site.state = SiteState.COMMITTED
+    except ChangeRefused as error:
+        # It would be refused again and again, and no cycle would ever come past it: shown, and left to people.
+        site.state, site.reason = SiteState.REFUSED, f"{site.reason}; not told to the inventory: {error}"
+    site.save(update_fields=["state", "reason", "committed_version"])
+    run.log(f"{site.site}: {site.state}, {site.num_deleted} replicas, {site.deleted / 1e12:.3f} TB")
 
 
 def still_true(plan: pl.DataFrame, snapshot: Snapshot) -> pl.DataFrame:

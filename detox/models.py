@@ -16,7 +16,7 @@ class CycleState(models.TextChoices):
 
 class SiteState(models.TextChoices):
     """``planned``: nothing has happened yet; ``recorded``: deletions are subscribed, the inventory is to be told;
-    ``dropped``: the cycle was killed before it came to this site.
+    ``dropped``: the cycle was killed before it came to this site; ``refused``: the inventory did not take the change.
     """
 
     IDLE = "idle"
@@ -24,6 +24,7 @@ class SiteState(models.TextChoices):
     RECORDED = "recorded"
     COMMITTED = "committed"
     DROPPED = "dropped"
+    REFUSED = "refused"
 
 
 class Cycle(models.Model):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -170,3 +173,38 @@ def test_finishing_late_leaves_alone_what_others_own_by_then(inventory, monkeypa
     assert owners["/Old/A/AOD", "T2_A"] == {"DataOps", "None"}
     assert ("/Older/A/AOD", "T2_A") not in owners
     assert ("/Older/A/AOD", "T2_A") not in store.growing(inventory.snapshot())
+
+
+def test_a_change_that_the_inventory_refuses_blocks_no_later_cycle(inventory, monkeypatch) -> None:
+    store.full_site(inventory)
+    with monkeypatch.context() as patch:
+        patch.setattr("detox.carry_out.changes_at_site", refusable)
+        cycle = run_cycle(store.parsed(), "alice")
+    assert cycle.state == CycleState.DONE
+    site = cycle.sites.get(site="T2_A")
+    assert site.state == SiteState.REFUSED
+    assert "not told to the inventory" in site.reason
+    assert {row.state for row in run_cycle(store.parsed(), "alice").sites.all()} == {SiteState.COMMITTED}
+
+
+def refusable(changes: ChangeSet, plan: object, bare: object) -> ChangeSet:
+    return changes.put("quotas", [{"site": "T2_A", "partition": "Physics", "quota": 1}])
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_process_killed_with_a_vengeance(inventory, child_environment, history_dir, monkeypatch) -> None:
+    store.full_site(inventory)
+    monkeypatch.setenv("DYNAMO_SCHEDULER_LEASE", "2")
+    environment = child_environment(DYNAMO_SCHEDULER_LEASE="2")
+    command = [sys.executable, "-m", "tests.detox.dying", "13", str(history_dir)]
+    child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    assert Cycle.objects.get().state == CycleState.COMMITTING
+    assert Cycle.objects.get().sites.get(site="T2_A").state == SiteState.RECORDED
+    with new_leader():
+        assert run_cycle(store.parsed(), "bob", wait=30).state == CycleState.DONE
+        found = outcome()
+    assert found["owners"]["/Old/A/AOD", "T2_A"] == {"None"}
+    assert (len(found["deletions"]), found["subscriptions"]) == (12, 12)
+    assert not Cycle.objects.exclude(state__in=[CycleState.DONE, CycleState.FAILED]).exists()
