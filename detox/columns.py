@@ -1,9 +1,10 @@
-"""The columns (variables.COLUMNS) that variables are computed from, as frames over parts of the image."""
+"""The columns (variables.COLUMNS) that variables are computed from, over parts of the image."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -11,86 +12,91 @@ import polars as pl
 from detox.image import Image
 from detox.segments import Array, ranges, reduce_filled
 from inventory.policy.facts import Facts
-from inventory.policy.variables import VARIABLES
+from inventory.policy.variables import COLUMNS, VARIABLES
 from inventory.snapshot import Snapshot
 
 _RELEASE = re.compile(r"([0-9]+)_([0-9]+)_([0-9]+)")
+Columns = dict[str, Array | pl.Series]
 _COMMON = ("count_full_disk_common", "count_full_other_common")
 
 
-def needed_columns(variables: Collection[str]) -> dict[str, set[str]]:
-    """By level, the columns that the variables are computed from."""
-    needed: dict[str, set[str]] = {"dataset": set(), "replica": set(), "block": set(), "site": set()}
-    for name in variables:
-        needed[VARIABLES[name].level].update(VARIABLES[name].compute.meta.root_names())
-    return needed
+def columns_of(variables: Iterable[str]) -> set[str]:
+    """The columns that variables of one level are computed from."""
+    return {column for name in variables for column in VARIABLES[name].compute.meta.root_names()}
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is left of some replicas: ``rows``, replica by replica, and how many each has."""
+
+    rows: Array
+    counts: Array
 
 
 class ImageColumns:
-    """Frames of datasets, replicas and block replicas with the columns that a policy needs."""
+    """Columns of datasets, replicas, block replicas and sites, for the variables that a policy asks for."""
 
     def __init__(self, image: Image, snapshot: Snapshot, facts: Facts, variables: Collection[str], now: int) -> None:
         self._image = image
-        self._needed = {level: sorted(names) for level, names in needed_columns(variables).items()}
-        wanted = {*self._needed["dataset"]} | ({"num_access"} & {*self._needed["replica"]})
+        wanted = columns_of(variables) | {"num_access"}
         given = _given(image, snapshot, facts, now)
-        self._given = {
+        self._given: dict[str, pl.Series] = {
             name: given[name]() if name in given else image.given[name]
-            for name in sorted(wanted)
-            if name not in image.dataset
+            for name in COLUMNS["dataset"]
+            if name in wanted and name not in image.dataset
         }
         self._enforced = _enforcer_protected(image, facts)
-        names = snapshot.frame("groups")["name"]
-        self.owner_names = pl.DataFrame({"owner": names})
-        self._shared = any(name in _COMMON for name in self._needed["replica"])
+        self._owner_names = snapshot.frame("groups")["name"]
 
-    def of_datasets(self, datasets: Array) -> pl.DataFrame:
-        """One row for each dataset."""
-        return _frame(len(datasets), {
-            name: self._image.dataset[name][datasets] if name in self._image.dataset else self._given[name].gather(datasets)
-            for name in self._needed["dataset"]
-        })  # fmt: skip
+    def of(self, level: str, names: Iterable[str], index: Array, part: Part | None = None) -> Columns:
+        """The named columns of datasets, replicas (as they are, or as if only ``part`` were left), block replicas or sites."""
+        if level == "dataset":
+            return {name: self._of_dataset(name, index) for name in names}
+        if level == "block":
+            return {name: self._of_row(name, index) for name in names}
+        if level == "site":
+            frame = self._image.sites.frame(index, np.zeros(len(index), np.int64))
+            return {name: frame[name] for name in names}
+        return self._of_replica(list(names), index, part)
 
-    def of_replicas(self, replicas: Array) -> pl.DataFrame:
-        """One row for each replica, as it is in the image."""
-        image = self._image
-        sums = {name: values[replicas] for name, values in image.replica.items()}
-        return self._of_replicas(replicas, sums, image.owners[replicas], image.full[replicas])
+    def of_groups(self) -> Columns:
+        """One owner a group: what is asked of owners only is found once for each."""
+        return {"owner": self._owner_names}
 
-    def of_parts(self, replicas: Array, rows: Array, counts: Array) -> pl.DataFrame:
-        """One row for each replica, as if it had only ``counts`` of the given ``rows``."""
-        sums = self._image.summed(rows, counts)
-        full = self._image.is_full(replicas, counts, sums["incomplete_blocks"])
-        return self._of_replicas(replicas, sums, self._image.owner_masks(rows, counts), full)
+    def _of_dataset(self, name: str, datasets: Array) -> Array | pl.Series:
+        counted = self._image.dataset.get(name)
+        return self._given[name].gather(datasets) if counted is None else counted[datasets]
 
-    def of_rows(self, rows: Array) -> pl.DataFrame:
-        """One row for each block replica."""
+    def _of_row(self, name: str, rows: Array) -> Array | pl.Series:
         image, held = self._image, self._image.rows
-        ready: dict[str, Callable[[], Array | pl.Series]] = {
-            "owner": lambda: self.owner_names["owner"].gather(held.owner[rows]),
-            "last_update": lambda: held.last_update[rows],
-            "locked": lambda: held.locked[rows],
-            "complete": lambda: held.complete[rows],
-            "newest": lambda: np.full(len(rows), image.newest),
-            "at_ready_disk": lambda: image.sites.ready_disk[image.site_of(rows)],
-        }
-        return _frame(len(rows), {
-            name: ready[name]() if name in ready else image.block[name][held.block[rows]] for name in self._needed["block"]
-        })  # fmt: skip
+        if name == "owner":
+            return self._owner_names.gather(held.owner[rows])
+        if name == "newest":
+            return np.full(len(rows), image.newest)
+        if name == "at_ready_disk":
+            return image.sites.ready_disk[image.site_of(rows)]
+        counted = image.block.get(name)
+        return getattr(held, name)[rows] if counted is None else counted[held.block[rows]]
 
-    def of_sites(self) -> pl.DataFrame:
-        """One row for each target site, without what depends on quota and use."""
-        every = np.arange(len(self._image.sites))
-        return self._image.sites.frame(every, np.zeros(len(every), np.int64))
-
-    def _of_replicas(self, replicas: Array, sums: dict[str, Array], owners: Array, full: Array) -> pl.DataFrame:
-        columns = dict(sums)
-        if "num_access" in self._needed["replica"]:
-            columns["num_access"] = self._given["num_access"].to_numpy()[self._image.replica_dataset[replicas]]
-        columns["enforcer_protected"] = self._enforced[replicas]
-        if self._shared:
-            columns |= dict(zip(_COMMON, common_owner_counts(self._image, replicas, owners, full), strict=True))
-        return _frame(len(replicas), {name: columns[name] for name in self._needed["replica"]})
+    def _of_replica(self, names: list[str], replicas: Array, part: Part | None) -> Columns:
+        image = self._image
+        if part is None:
+            sums = {name: image.replica[name][replicas] for name in names if name in image.replica}
+        else:
+            sums = image.summed(part.rows, part.counts)
+        found: Columns = {name: sums[name] for name in names if name in sums}
+        if "num_access" in names:
+            found["num_access"] = self._given["num_access"].to_numpy()[image.replica_dataset[replicas]]
+        if "enforcer_protected" in names:
+            found["enforcer_protected"] = self._enforced[replicas]
+        if not set(_COMMON).isdisjoint(names):
+            if part is None:
+                owners, full = image.owners[replicas], image.full[replicas]
+            else:
+                owners = image.owner_masks(part.rows, part.counts)
+                full = image.is_full(replicas, part.counts, sums["incomplete_blocks"])
+            found |= dict(zip(_COMMON, common_owner_counts(image, replicas, owners, full), strict=True))
+        return found
 
 
 def common_owner_counts(image: Image, replicas: Array, owners: Array, full: Array) -> tuple[Array, Array]:
@@ -105,10 +111,6 @@ def common_owner_counts(image: Image, replicas: Array, owners: Array, full: Arra
     disk = np.bincount(mine[shared & image.sites.ready_disk[site]], minlength=len(replicas))
     others = np.bincount(mine[shared & image.sites.ready[site]], minlength=len(replicas))
     return disk + (full & image.sites.ready_disk[image.replica_site[replicas]]), others
-
-
-def _frame(height: int, columns: dict[str, Array | pl.Series]) -> pl.DataFrame:
-    return pl.DataFrame(columns) if columns else pl.DataFrame({"": np.zeros(height, np.bool_)})
 
 
 def _given(image: Image, snapshot: Snapshot, facts: Facts, now: int) -> dict[str, Callable[[], pl.Series]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detox.answers import Answers, StackLine, Test
+from detox.columns import Part
 from detox.image import Image
 from detox.segments import Array, any_in, count_in, ranges
 
@@ -77,7 +78,7 @@ class _Walk:
         if test.level == "site":
             return self.answers.of(test)[self.image.replica_site[replicas]]
         seen = self.answers.of(test)[replicas]
-        split = self.left[places] < self.counts[places] if test.volatile else np.zeros(len(places), np.bool_)
+        split = self.left[places] < self.counts[places] if test.kind != "fixed" else np.zeros(len(places), np.bool_)
         if split.any():
             seen[split] = self._part_answers(test)[places[split]]
         return seen
@@ -87,13 +88,10 @@ class _Walk:
         if not self._parts:
             places = np.flatnonzero(self.undecided & (self.left < self.counts))
             rows = ranges(self.first[places], self.counts[places])
-            rows = self.rows[rows[self.line[rows] == _OPEN]]
-            tests = self.answers.replica_tests()
-            for asked, found in zip(
-                tests, self.answers.of_parts(tests, self.replicas[places], rows, self.left[places]), strict=True
-            ):
-                self._parts[asked.number] = np.zeros(len(self.replicas), np.bool_)
-                self._parts[asked.number][places] = found
+            part = Part(self.rows[rows[self.line[rows] == _OPEN]], self.left[places])
+            for number, found in self.answers.of_parts(self.replicas[places], part).items():
+                self._parts[number] = np.zeros(len(self.replicas), np.bool_)
+                self._parts[number][places] = found
         return self._parts[test.number]
 
     def _decide_blocks(

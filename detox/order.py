@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from detox.columns import ImageColumns
+from detox.columns import ImageColumns, columns_of
 from detox.image import Image
 from detox.segments import Array
 from inventory.policy.compiler import with_variables
@@ -21,11 +21,16 @@ class Order:
         self._values = [np.zeros(len(image.replica_dataset)) for _ in policy.order]
         self._dataset_rank = _ranks(image.given["name"])
         self._site_rank = _ranks(pl.Series(image.sites.names, dtype=pl.String))
-        self._fill(range(len(policy.order)), np.arange(len(image.dataset_number)))
+        for place in range(len(policy.order)):
+            self._fill(place, np.arange(len(image.replica_dataset)))
 
-    def refresh(self, datasets: Array) -> None:
-        """Find the keys again that change as the image shrinks."""
-        self._fill([place for place, key in enumerate(self._keys) if VARIABLES[key.variable].volatile], datasets)
+    def refresh(self, datasets: Array, changed: Array) -> None:
+        """Find the keys again that change as the image shrinks; ``changed``: replicas that lost blocks."""
+        for place, key in enumerate(self._keys):
+            if not VARIABLES[key.variable].volatile:
+                continue
+            counted = any(name.startswith("count_") for name in columns_of([key.variable]))
+            self._fill(place, self._image.replicas_of(datasets) if counted else changed)
 
     def sort(self, replicas: Array) -> Array:
         """Candidates: by the keys; equal: the larger first, then by dataset and site."""
@@ -43,20 +48,13 @@ class Order:
     def _keys_of(self, replicas: Array) -> list[Array]:
         return [values[replicas] for values in reversed(self._values)]
 
-    def _fill(self, places: range | list[int], datasets: Array) -> None:
-        replicas = self._image.replicas_of(datasets)
-        for place in places:
-            key, variable = self._keys[place], VARIABLES[self._keys[place].variable]
-            frame = (
-                self._columns.of_datasets(datasets)
-                if variable.level == "dataset"
-                else self._columns.of_replicas(replicas)
-            )
-            values = with_variables(frame.lazy(), [key.variable]).select(key.variable).collect().to_series()
-            found = values.cast(pl.Float64).to_numpy() * (-1 if key.descending else 1)
-            if variable.level == "dataset":
-                found = np.repeat(found, np.diff(self._image.first_replica)[datasets])
-            self._values[place][replicas] = found
+    def _fill(self, place: int, replicas: Array) -> None:
+        key = self._keys[place]
+        level = VARIABLES[key.variable].level
+        index = self._image.replica_dataset[replicas] if level == "dataset" else replicas
+        frame = pl.LazyFrame(self._columns.of(level, columns_of([key.variable]), index))
+        values = with_variables(frame, [key.variable]).select(key.variable).collect().to_series()
+        self._values[place][replicas] = values.cast(pl.Float64).to_numpy() * (-1 if key.descending else 1)
 
 
 def _ranks(names: pl.Series) -> Array:

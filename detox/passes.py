@@ -12,7 +12,7 @@ from detox.image import Image
 from detox.membership import site_matches
 from detox.order import Order
 from detox.removal import Owners, Removal
-from detox.segments import Array
+from detox.segments import Array, reduce_filled
 from detox.state import DELETE, DISMISS, State
 from inventory.policy.model import Condition
 
@@ -74,8 +74,13 @@ class Passes:
         return replicas[self.state.record(replicas, evaluate(self.image, self.answers, replicas))]
 
     def _removal(self, replicas: Array, code: int) -> Removal:
+        """All that candidates lose, or, of what is deleted at once, what the topmost line takes: the rest is looked at again."""
         rows, counts = self.image.rows_of(replicas)
-        return self.owners.removal(replicas, rows, counts, self.state.code(rows) == code)
+        going, lines = self.state.code(rows) == code, self.state.line[rows]
+        if code == DELETE:
+            topmost = reduce_filled(np.minimum, np.where(going, lines, np.iinfo(lines.dtype).max), counts, 0)
+            going &= lines == np.repeat(topmost, counts)
+        return self.owners.removal(replicas, rows, counts, going, self.state.number(rows))
 
     def _remove(self, removal: Removal) -> Array:
         """Let go, and make counts, answers and keys true again; returns the datasets that were touched."""
@@ -83,8 +88,8 @@ class Passes:
         datasets: Array = np.unique(self.image.replica_dataset[removal.replicas])
         self.image.refresh(datasets)
         self.answers.reowned(removal.reowned)
-        self.answers.refresh(datasets)
-        self.order.refresh(datasets)
+        self.answers.refresh(datasets, removal.replicas)
+        self.order.refresh(datasets, removal.replicas)
         return datasets
 
     def _at_one_site(self) -> None:

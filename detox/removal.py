@@ -13,6 +13,9 @@ from detox.segments import Array, reduce_filled
 from inventory.schema import NO_GROUP_ID
 from inventory.snapshot import Snapshot
 
+_NOBODY = -1
+_ABOVE_ALL = 2**31
+
 
 @dataclass
 class Removal:
@@ -56,27 +59,59 @@ class Owners:
         self._rank = np.empty(groups.height, np.int64)
         self._rank[names.arg_sort().to_numpy()] = np.arange(groups.height)
 
-    def removal(self, replicas: Array, rows: Array, counts: Array, going: Array) -> Removal:
-        """``rows``: all that the replicas have in the image, ``counts`` each; ``going``: which of them shall go."""
+    def removal(self, replicas: Array, rows: Array, counts: Array, going: Array, lines: Array) -> Removal:
+        """``rows``: all that the replicas have in the image, ``counts`` each; ``going``: which of them shall go.
+
+        ``lines``: number of the line that decided each. Where several lines take blocks of one replica, they do so one after
+        the other by number, the default first: each takes a part, or the whole, of what is there then.
+        """
         of = np.repeat(np.arange(len(replicas)), counts)
         part = reduce_filled(np.add, going, counts, 0) < counts
-        handed = going & part[of] & ~self._owns_datasets[self._image.rows.owner[rows]]
-        heirs = self._heirs(rows[part[of]], of[part[of]], len(replicas)) if handed.any() else np.empty(0, np.int64)
-        if handed.any():
-            handed &= heirs[of] >= 0
+        several = _spread(lines, going, counts) > 0
+        owners = np.full(len(rows), _NOBODY, np.int64)
+        owners[going & ~several[of]] = self._taken_over(rows, of, going & ~several[of], part & ~several, len(replicas))
+        for place in np.flatnonzero(several).tolist():
+            first = int(counts[:place].sum())
+            span = slice(first, first + int(counts[place]))
+            owners[span] = self._line_by_line(rows[span], going[span], lines[span])
+        handed = owners != _NOBODY
         reowned, deleted = rows[handed], rows[going & ~handed]
-        owners = heirs[of[handed]] if len(reowned) else np.empty(0, np.int64)
-        out = ~self._held(reowned, owners)
+        out = ~self._held(reowned, owners[handed])
         leaving, leaving_of = np.append(deleted, reowned[out]), np.append(of[going & ~handed], of[handed][out])
         size = self._image.rows.size
         return Removal(
-            replicas, deleted, of[going & ~handed], reowned, of[handed], owners, leaving, leaving_of,
+            replicas, deleted, of[going & ~handed], reowned, of[handed], owners[handed], leaving, leaving_of,
             _sums(size[deleted], of[going & ~handed], len(replicas)), _sums(size[leaving], leaving_of, len(replicas)),
         )  # fmt: skip
 
+    def _taken_over(self, rows: Array, of: Array, going: Array, part: Array, number: int) -> Array:
+        """New owners of the going rows; _NOBODY for those that are deleted. ``part``: replicas that keep something."""
+        owners = np.full(int(going.sum()), _NOBODY, np.int64)
+        handed = part[of[going]] & ~self._owns_datasets[self._image.rows.owner[rows[going]]]
+        if handed.any():
+            inside = part[of]
+            heirs = self._heirs(rows[inside], of[inside], number)
+            owners[handed] = heirs[of[going][handed]]
+        return owners
+
+    def _line_by_line(self, rows: Array, going: Array, lines: Array) -> Array:
+        """New owners of all rows of one replica, of which several lines take some."""
+        owners = np.full(len(rows), _NOBODY, np.int64)
+        present = np.ones(len(rows), np.bool_)
+        for line in np.unique(lines[going]):
+            taken = going & (lines == line)
+            part = np.array([taken.sum() < present.sum()])
+            here = np.flatnonzero(present)
+            heirs = self._taken_over(rows[here], np.zeros(len(here), np.int64), taken[here], part, 1)
+            owners[taken] = heirs
+            changed = np.flatnonzero(taken)[heirs != _NOBODY]
+            present[taken] = False
+            present[changed[self._held(rows[changed], owners[changed])]] = True
+        return owners
+
     def _heirs(self, rows: Array, of: Array, number: int) -> Array:
-        """By replica its dataset-level owner: of several the one of most bytes, then by name; -1 without one."""
-        heirs = np.full(number, -1, np.int64)
+        """By replica its dataset-level owner: of several the one of most bytes, then by name; _NOBODY without one."""
+        heirs = np.full(number, _NOBODY, np.int64)
         owner = self._image.rows.owner[rows]
         keep = self._owns_datasets[owner]
         frame = pl.DataFrame({"of": of[keep], "owner": owner[keep], "size": self._image.rows.size[rows][keep]})
@@ -94,6 +129,14 @@ class Owners:
         site = image.sites.number[image.replica_site[replica]]
         dataset = image.dataset_number[image.replica_dataset[replica]]
         return self._membership.holds(dataset, site, owners, image.rows.last_update[rows])
+
+
+def _spread(lines: Array, going: Array, counts: Array) -> Array:
+    """By replica, the greatest line number among the going rows less the least; 0 when there is but one, or none."""
+    least = reduce_filled(np.minimum, np.where(going, lines, _ABOVE_ALL), counts, 0)
+    greatest = reduce_filled(np.maximum, np.where(going, lines, -1), counts, 0)
+    spread: Array = np.maximum(greatest - least, 0)
+    return spread
 
 
 def _sums(sizes: Array, of: Array, number: int) -> Array:

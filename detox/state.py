@@ -27,6 +27,7 @@ class State:
         rows, replicas, sites = len(image.present), len(image.replica_dataset), len(image.sites)
         codes = [CODES[stack_line.line.decision] for stack_line in answers.lines]
         self._code = np.array([*codes, UNDECIDED], np.int8)
+        self._number = np.array([*(stack_line.line.number for stack_line in answers.lines), UNDECIDED], np.int64)
         self.line = np.full(rows, UNDECIDED, np.int16)
         self.gone_at = np.full(rows, NEVER, np.int32)
         self.reowned_at = np.full(rows, NEVER, np.int32)
@@ -42,6 +43,10 @@ class State:
     def code(self, rows: Array) -> Array:
         """IGNORE, PROTECT, DELETE or DISMISS by row; UNDECIDED before the first look."""
         return self._code[self.line[rows]]
+
+    def number(self, rows: Array) -> Array:
+        """Number of the line that decided, by row; 0: the default, UNDECIDED: none."""
+        return self._number[self.line[rows]]
 
     def record(self, replicas: Array, decided: Decided) -> Array:
         """Keep what was decided now; what is protected or ignored as a whole leaves play. Returns which have rows to delete."""

@@ -69,7 +69,7 @@ class PlainCycle:
             if not first:
                 return
             for replica in first.values():
-                self.remove(replica, self.going(replica, "Delete"))
+                self.remove(replica, self.topmost(replica))
 
     def evaluate(self, replica: Replica) -> None:
         self.decided[replica] = decided = self.world.decide(self.policy, replica)
@@ -84,6 +84,12 @@ class PlainCycle:
 
     def going(self, replica: Replica, decision: str) -> dict[int, int]:
         return {block: line.number for block, line in self.decided[replica].items() if line.decision == decision}
+
+    def topmost(self, replica: Replica) -> dict[int, int]:
+        """The blocks that the topmost line deletes at once; the rest is looked at again."""
+        lines = [line for line in self.policy.lines if line.decision == "Delete"]
+        first = next(line for line in lines if line in self.decided[replica].values())
+        return {block: line.number for block, line in self.decided[replica].items() if line is first}
 
     def keys(self, replica: Replica) -> tuple[float, ...]:
         return tuple(self.key(replica, key.variable) * (-1 if key.descending else 1) for key in self.policy.order)
@@ -128,28 +134,33 @@ class PlainCycle:
                 self.triggered.remove(replica.site)
 
     def remove(self, replica: Replica, going: dict[int, int]) -> int:
-        """Delete or hand over the blocks ``going`` (block → line); returns the bytes deleted."""
-        taken, dataset = 0, replica.dataset
-        heir = self.heir(replica) if len(going) < len(replica.blocks) else None
-        deleted = {}
-        for block, line in going.items():
-            one, key = replica.blocks[block], (replica.site, dataset.name, block)
-            if heir is not None and self.world.levels[one.owner] == "Block":
-                one.owner = self.outcome.reowned[key] = heir
-                if not self.still_held(replica, one):
+        """Delete or hand over the blocks ``going`` (block → line), line by line; returns the bytes deleted."""
+        taken, deleted = 0, {}
+        for number in sorted(set(going.values())):
+            blocks = [block for block, line in going.items() if line == number]
+            heir = self.heir(replica) if len(blocks) < len(replica.blocks) else None
+            for block in blocks:
+                one, key = replica.blocks[block], (replica.site, replica.dataset.name, block)
+                if heir is not None and self.world.levels[one.owner] == "Block":
+                    self.hand_over(replica, block, heir)
+                else:
+                    taken += one.size
+                    deleted[block] = number
+                    self.outcome.decisions[key] = ("deleted", number, one.size)
                     del replica.blocks[block]
-                    del self.outcome.decisions[key]
-            else:
-                taken += one.size
-                deleted[block] = line
-        self.outcome.deletions.append((replica.site, dataset.name, deleted))
-        for block, line in deleted.items():
-            self.outcome.decisions[replica.site, dataset.name, block] = ("deleted", line, replica.blocks[block].size)
-            del replica.blocks[block]
+        self.outcome.deletions.append((replica.site, replica.dataset.name, deleted))
         if not replica.blocks:
-            del dataset.replicas[replica.site]
+            del replica.dataset.replicas[replica.site]
             self.play.remove(replica)
         return taken
+
+    def hand_over(self, replica: Replica, block: int, heir: str) -> None:
+        """Change the owner; the block leaves the image if the partition no longer holds it."""
+        one, key = replica.blocks[block], (replica.site, replica.dataset.name, block)
+        one.owner = self.outcome.reowned[key] = heir
+        if not self.still_held(replica, one):
+            del replica.blocks[block]
+            del self.outcome.decisions[key]
 
     def heir(self, replica: Replica) -> str | None:
         """The dataset-level owner of the replica; of several the one of most bytes, then by name."""
