@@ -96,3 +96,15 @@ def test_filling_is_stable_and_refuses_a_page_without_marks() -> None:
     assert filled(filled(page)) == page
     with pytest.raises(ValueError, match="substring"):
         filled("no marks")
+
+
+@pytest.mark.django_db
+def test_names_are_held_against_the_inventory(files: Path, inventory) -> None:
+    site = {"name": "T2_A", "storage_type": "DISK", "status": "READY"}
+    inventory.put(sites=[site], groups=[{"name": "AnalysisOps", "level": "Dataset"}])
+    (files / "other.txt").write_text(policy("Protect site.name == T2_B", "Protect blockreplica.owner == AnalysisOp"))
+    report = json.loads(check(str(files / "other.txt"), "--inventory", "--json"))[0]
+    assert [(warning["line"], warning["what"]) for warning in report["warnings"]] == [
+        (1, "no partition 'P' exists"), (5, "no site 'T2_B' exists (did you mean T2_A?)"),
+        (6, "no group 'AnalysisOp' exists (did you mean AnalysisOps?)"),
+    ]  # fmt: skip
