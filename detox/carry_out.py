@@ -8,6 +8,7 @@ finished by the next run; a site that was only planned is dropped, as the next c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import polars as pl
 from django.db import transaction
@@ -41,6 +42,11 @@ def finish_interrupted(run: WriterRun) -> list[Cycle]:
     """Finish what killed cycles left, whatever their partition; returns those that had begun to carry out."""
     Cycle.objects.filter(state=CycleState.DECIDING, test=False).update(
         state=CycleState.FAILED, ended=timezone.now(), error="interrupted before it had decided; it changed nothing"
+    )
+    # A test run needs no turn, so one may be going on now; after a day it is not.
+    yesterday = timezone.now() - timedelta(days=1)
+    Cycle.objects.filter(state=CycleState.DECIDING, test=True, started__lt=yesterday).update(
+        state=CycleState.FAILED, ended=timezone.now(), error="interrupted"
     )
     left = list(Cycle.objects.filter(state=CycleState.COMMITTING).order_by("id"))
     for cycle in left:
