@@ -17,7 +17,7 @@ import polars as pl
 
 from inventory.errors import ChangeRefused, Problem
 
-MAX_NAME = 500
+MAX_NAME = 512
 """Longest name of anything but a file."""
 
 _MAX_PROBLEMS = 100

@@ -7,3 +7,7 @@ class RegistryConfig(AppConfig):
     name = "registry"
     verbose_name = "Registry"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen for locks that come with loaded inventories."""
+        from registry import loaded_locks  # noqa: F401 - connects its receiver

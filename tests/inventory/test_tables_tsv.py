@@ -107,7 +107,7 @@ def test_locks_of_unknown_things(tmp_path):
         ("datasets", "\t3\n", "\n", "datasets.tsv:1: 4 columns instead of 5"),
         ("datasets", "/C/D/AOD", "/A/B/RAW", "datasets.tsv:2: the same name as in line 1"),
         ("datasets", "/C/D/AOD", "/C\0/D/AOD", "datasets.tsv:2: name: '/C\\x00/D/AOD' holds a control character"),
-        ("datasets", "/C/D/AOD", "/C" * 300, "is longer than 500 characters"),
+        ("datasets", "/C/D/AOD", "/C" * 300, "is longer than 512 characters"),
         ("datasets", "/C/D/AOD", "", "datasets.tsv:2: name: is empty"),
         ("blocks", "0\tb1", "2\tb1", "blocks.tsv:2: dataset: datasets.tsv has no line 2 (from 0)"),
         ("blocks", "0\tb1", "-1\tb1", "blocks.tsv:2: dataset: '-1' is not a whole number"),
