@@ -141,6 +141,7 @@ class Attempt(models.Model):
     started = models.DateTimeField()
     finished = models.DateTimeField(db_index=True)
     exit_code = models.IntegerField(default=0)
+    side = models.CharField("where it failed", max_length=16, blank=True)
     message = models.TextField(blank=True)
     batch = models.BigIntegerField()
 

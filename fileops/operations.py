@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ def copy(task: Task, source: Storage, destination: Storage, patience: Patience, 
     expected = _checked_source(task, source, patience)
     temporary = task.temporary(task.claim)
     try:
-        _transfer(task, source, destination, temporary, patience, stopped)
+        _transfer(task, source, destination, temporary, expected, patience, stopped)
         _verify(task, destination, temporary, expected, patience)
         if stopped():
             raise StorageError(errno.ECANCELED, f"{task.lfn}: not wanted any more", destination.site)
@@ -114,8 +115,9 @@ def _checked_source(task: Task, source: Storage, patience: Patience) -> int:
 
 
 def _transfer(
-    task: Task, source: Storage, destination: Storage, temporary: str, patience: Patience, stopped: Callable[[], bool]
-) -> None:
+    task: Task, source: Storage, destination: Storage, temporary: str, expected: int, patience: Patience,
+    stopped: Callable[[], bool],
+) -> None:  # fmt: skip
     from fileops.storage.xrootd import XrootdStorage
 
     between_servers = isinstance(source, XrootdStorage) and isinstance(destination, XrootdStorage)
@@ -129,7 +131,7 @@ def _transfer(
         else:
             return
     chunks = _until_stopped(source.read(task.lfn, patience.answer), stopped, task, source.site)
-    destination.write(temporary, chunks, patience.answer)
+    destination.write(temporary, _checked(chunks, task, expected), patience.answer)
 
 
 def _until_stopped(chunks: Iterator[bytes], stopped: Callable[[], bool], task: Task, site: str) -> Iterable[bytes]:
@@ -139,16 +141,27 @@ def _until_stopped(chunks: Iterator[bytes], stopped: Callable[[], bool], task: T
         yield chunk
 
 
+def _checked(chunks: Iterable[bytes], task: Task, expected: int) -> Iterator[bytes]:
+    """The chunks; at their end EIO when the source gave something else than the file."""
+    value = 1
+    for chunk in chunks:
+        value = zlib.adler32(chunk, value)
+        yield chunk
+    if value != expected:
+        text = f"{task.lfn}: checksum mismatch: adler32 {value:08x} at {task.source}, {expected:08x} is right"
+        raise StorageError(errno.EIO, text, task.source, Side.SOURCE)
+
+
 def _verify(task: Task, destination: Storage, temporary: str, expected: int, patience: Patience) -> None:
     """Ask the destination for what it has: whatever went wrong on the way shows there."""
     there = destination.stat(temporary, patience.answer)
     if there.size != task.size:
         text = f"{task.lfn}: {there.size} of {task.size} bytes arrived"
-        raise StorageError(errno.EIO, text, task.source, Side.SOURCE)
+        raise StorageError(errno.EIO, text, "", Side.TRANSFER)
     found = destination.checksum(temporary, patience.copy)
     if found != expected:
         text = f"{task.lfn}: checksum mismatch: adler32 {found:08x} arrived from {task.source}, {expected:08x} is right"
-        raise StorageError(errno.EIO, text, task.source, Side.SOURCE)
+        raise StorageError(errno.EIO, text, "", Side.TRANSFER)
 
 
 def _of_third_party(error: StorageError) -> StorageError:

@@ -125,4 +125,5 @@ def _attempt(outcome: Outcome, rows: dict[int, Subscription], submitted: dict[in
         destination=task.destination, size=task.size, created=row.created, submitted=submitted[task.batch],
         started=outcome.started, finished=outcome.finished, batch=task.batch,
         exit_code=outcome.error.code if outcome.error else 0, message=str(outcome.error or ""),
+        side=outcome.error.side if outcome.error else "",
     )  # fmt: skip

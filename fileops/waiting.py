@@ -9,6 +9,7 @@ import polars as pl
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
+from fileops.errors import Side
 from fileops.lifecycle import OPEN, WAITING, Event, State, advance, allowed
 from fileops.models import Attempt, Operation, Subscription
 
@@ -63,7 +64,8 @@ def failed_attempts(ids: Sequence[int]) -> pl.DataFrame:
 def _counted(ids: Sequence[int]) -> list[tuple[int, str, int, int]]:
     released = Subscription.objects.filter(pk__in=ids).values_list("id", "tried_since")
     since = {key: moment or _NEVER for key, moment in released}
-    rows = Attempt.objects.filter(subscription__in=ids).exclude(exit_code=0)
+    # What the destination did wrong does not count against a source.
+    rows = Attempt.objects.filter(subscription__in=ids).exclude(exit_code=0).exclude(side=Side.DESTINATION)
     late = Q()
     for moment in set(since.values()):
         late |= Q(subscription__in=[key for key, value in since.items() if value == moment], finished__gt=moment)

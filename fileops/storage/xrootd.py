@@ -74,6 +74,11 @@ class XrootdStorage:
                 self._ask(file.write(chunk, offset, len(chunk), timeout=seconds(timeout)), lfn)
                 offset += len(chunk)
             self._ask(file.sync(timeout=seconds(timeout)), lfn)
+            kept = self._ask(file.stat(force=True, timeout=seconds(timeout)), lfn).size
+        if kept != offset:
+            # Servers take a write that ends in the middle for a success.
+            text = f"{lfn}: the server kept {kept} of {offset} bytes; its disk is probably full"
+            raise StorageError(errno.ENOSPC, text, self.site)
         return offset
 
     def rename(self, lfn: str, new: str, timeout: float = 30.0) -> None:
