@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import redis
 import structlog
 from celery import signals
+from django.db import Error as DatabaseError
 from django.db import connection
+from kombu.transport.redis import Channel
 
 from scheduler import jobs, life
 from scheduler.life import Pulse
@@ -38,6 +40,9 @@ class _Worker:
 
 def watch_over_worker() -> None:
     """Connect to Celery's signals; call it in the worker's process before Celery starts."""
+    # Else a worker ends when it loses Redis: it tries to give back what it was doing over the connection it just lost.
+    # Whatever was not acknowledged comes again after the redelivery time, and jobs are known by their message.
+    Channel.do_restore = False
     worker = _Worker(f"{socket.gethostname()}-{os.getpid()}", int(time.time()))
 
     def ready(**_: object) -> None:
@@ -68,5 +73,7 @@ def _take_up() -> None:
     try:
         counts = reconcile(scheduler_settings(), send)
         _LOG.info("worker ready", **counts)
+    except (DatabaseError, redis.RedisError) as error:
+        _LOG.error("worker ready, but what earlier workers left is not taken up yet", reason=str(error))
     finally:
         connection.close()

@@ -8,9 +8,11 @@ import time
 import pytest
 from celery import current_app
 
-from scheduler import life
+from scheduler import applock, life, schedules
 from scheduler.models import Job, Run, RunLog, State
-from tests.scheduler.workers import QUICK, lines, until, worker
+from scheduler.schedules import Schedule
+from tests.scheduler.workers import MANAGE, QUICK, lines, running, until, worker
+from tests.services.servers import start_redis
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -122,6 +124,46 @@ def test_an_operator_ends_a_job(environment, log, path):
     assert Job.objects.get().error == "an operator ended it"
     assert not Job.objects.get().again
     assert Run.objects.get().state == State.KILLED
+
+
+def test_jobs_of_a_stopped_application_do_not_start_and_say_who_stopped_it(environment, log, path):
+    applock.lock("probe", "carol", note="new disks")
+    with worker(environment, log):
+        _send("probe.cycle", path=path)
+        until(lambda: Job.objects.filter(state=State.FAILED).exists(), log=log)
+        assert "probe is stopped by carol" in Job.objects.get().error
+        applock.unlock("probe", "carol")
+        _send("probe.cycle", path=path)
+        until(lambda: Job.objects.filter(state=State.DONE).exists(), log=log)
+    assert len(lines(path)) == 2
+
+
+def test_beat_sends_what_the_schedules_say(environment, log, path, tmp_path):
+    every = [Schedule("probe.small", 1, {"path": str(path)}), Schedule("probe.broken", 1, enabled=False)]
+    schedules.write(every)
+    with worker(environment, log), running([*MANAGE, "beat"], environment, tmp_path / "beat.log") as beat:
+        until(lambda: len(lines(path)) >= 3, 20, tmp_path / "beat.log")
+        beat.terminate()
+        assert beat.wait(15) == 0
+    assert not Job.objects.exists()
+
+
+def test_a_worker_goes_on_when_redis_comes_back(environment, log, path, services):
+    with worker(environment, log):
+        _send("probe.cycle", path=path, seconds=3)
+        until(lambda: lines(path), log=log)
+        services.stop("redis")
+        time.sleep(1)
+        start_redis(services, services.directory / "redis.sock")
+        until(lambda: Job.objects.filter(state=State.DONE).exists(), log=log)
+        until(lambda: _sent_again(path), 30, log)
+    assert Job.objects.count() == 1
+
+
+def _sent_again(path):
+    _send("probe.small", path=path)
+    time.sleep(0.5)
+    return len(lines(path)) > 2
 
 
 def _send_reconcile_until(happens, log):
