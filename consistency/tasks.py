@@ -24,7 +24,7 @@ def check(site: str, dry_run: bool = False) -> None:
     clean_site(site, AUTHOR, _LOG.info, dry_run)
 
 
-@shared_task(name="consistency.start_due")
+@shared_task(name="consistency.start_due", isolated=False)
 def start_due() -> None:
     """Queue a check of every site whose last one is older than its interval."""
     for site in due(datetime.now(UTC)):

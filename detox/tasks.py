@@ -19,7 +19,7 @@ def cycle(policy: str) -> None:
     run_cycle(load_policy(policy), AUTHOR, wait=detox_settings().wait)
 
 
-@shared_task(name="detox.start_cycles")
+@shared_task(name="detox.start_cycles", isolated=False)
 def start_cycles() -> None:
     """Queue a cycle for every policy file of the settings."""
     for policy in detox_settings().policies:
