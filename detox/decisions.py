@@ -76,26 +76,27 @@ def image_frame(
         "group_id": groups.gather(owner_before), "new_group_id": groups.gather(image.rows.owner),
         "size": image.rows.size, "complete": image.rows.complete, "last_update": image.rows.last_update,
         "locked": image.rows.locked,
-        "decision": pl.Series(np.array(DECISIONS)[decided], dtype=Decision), "listed": ~in_no_list,
+        "decision": pl.Series(DECISIONS, dtype=Decision).gather(decided), "listed": ~in_no_list,
         "line": line, "decided_at": state.decided_at[replica],
         "gone_at": state.gone_at, "reowned_at": state.reowned_at,
     }).with_columns(
         pl.when("listed").then("decision").alias("decision"),
-        pl.col("gone_at", "reowned_at").replace(NEVER, None),
+        pl.when(pl.col("gone_at", "reowned_at") != NEVER).then(pl.col("gone_at", "reowned_at")),
     ).drop("listed")  # fmt: skip
 
 
 def result_frames(image: pl.DataFrame, snapshot: Snapshot) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """``replicas``, ``blocks`` and ``reowned`` of :class:`Decisions` from its ``image``."""
     listed = image.filter(pl.col("decision").is_not_null())
-    replicas = listed.group_by("site", "dataset", "site_id", "dataset_id", "decision", "line").agg(
-        num_blocks=pl.len(), size=pl.col("size").sum()
-    )
-    deleted = listed.filter(pl.col("decision") == "deleted")
     keys = ["dataset_id", "site_id"]
-    existing = snapshot.table("block_replicas").join(deleted.lazy().select(keys).unique(), on=keys, how="semi")
+    names = image.select(*keys, "dataset", "site").unique(keys)
+    replicas = listed.group_by(*keys, "decision", "line").agg(num_blocks=pl.len(), size=pl.col("size").sum())
+    replicas = replicas.join(names, on=keys, how="left")
+    deleted = listed.filter(pl.col("decision") == "deleted")
+    going = deleted.group_by(keys).agg(going=pl.len())
+    existing = snapshot.table("block_replicas").select(keys).join(going.lazy(), on=keys, how="semi")
     counts = existing.group_by(keys).agg(existing=pl.len()).collect()
-    going = deleted.group_by(keys).agg(going=pl.len()).join(counts, on=keys, how="left")
+    going = going.join(counts, on=keys, how="left")
     whole = going.select(*keys, whole=pl.col("going") >= pl.col("existing").fill_null(0))
     blocks = listed.join(whole, on=keys, how="left").select(
         "dataset_id", "block_id", "site_id", "group_id", "decision", "line", "size",

@@ -19,6 +19,7 @@ from detox.reasons import site_frame
 from detox.removal import Owners
 from detox.settings import DetoxSettings
 from detox.state import State
+from detox.until import Until
 from inventory.policy.facts import Facts
 from inventory.policy.model import Policy
 from inventory.policy.variables import load_plugins
@@ -43,8 +44,8 @@ def decide(
     before = pl.Series(state.occupied.copy(), dtype=pl.Int64)
     triggered = _triggered(image, state, policy, now)
     passes = Passes(
-        image, answers, Order(image, columns, policy), Owners(image, snapshot, membership), state, policy.until, now,
-        settings.deletion_per_iteration, triggered.copy(),
+        image, answers, Order(image, columns, policy), Owners(image, snapshot, membership), state,
+        Until(image.sites, policy.until, now), settings.deletion_per_iteration, triggered.copy(),
     )  # fmt: skip
     passes.run(policy.static)
     decided = time.perf_counter()

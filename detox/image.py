@@ -36,12 +36,11 @@ class Sites:
 
     def frame(self, index: Array, occupied: Array) -> pl.DataFrame:
         """The columns that variables of sites are computed from."""
-        names = pl.Series("name", self.names, dtype=pl.String)
-        kinds = pl.Series("storage_type", self.storage_type, dtype=pl.String)
-        return pl.DataFrame({
-            "name": names.gather(index), "status": pl.Series(self.status, dtype=pl.String).gather(index),
-            "storage_type": kinds.gather(index), "occupied": occupied, "quota": self.quota[index],
-        })  # fmt: skip
+        given = {
+            name: pl.Series(getattr(self, attribute), dtype=pl.String).gather(index)
+            for name, attribute in (("name", "names"), ("status", "status"), ("storage_type", "storage_type"))
+        }
+        return pl.DataFrame({**given, "occupied": occupied, "quota": self.quota[index]})
 
 
 @dataclass

@@ -100,13 +100,12 @@ class Membership:
 
 def site_matches(frame: pl.DataFrame, conditions: tuple[Condition, ...], now: int) -> Array:
     """For each row of ``frame`` (the site columns of variables.COLUMNS): whether one of the conditions holds."""
-    matched = np.zeros(frame.height, np.bool_)
-    seen = with_variables(frame.lazy(), variables_of(conditions)).collect()
-    for condition in conditions:
-        if in_force(condition, now):
-            tests = [
-                predicate_expression(predicate, now).alias(str(number))
-                for number, predicate in enumerate(condition.predicates)
-            ]
-            matched |= seen.select(pl.all_horizontal(tests)).to_series().to_numpy()
-    return matched
+    tests = [
+        pl.all_horizontal([predicate_expression(predicate, now) for predicate in condition.predicates])
+        for condition in conditions
+        if in_force(condition, now)
+    ]
+    if not tests or frame.is_empty():
+        return np.zeros(frame.height, np.bool_)
+    seen = with_variables(frame.lazy(), variables_of(conditions)).select(pl.any_horizontal(tests))
+    return seen.collect().to_series().to_numpy()

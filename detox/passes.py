@@ -9,14 +9,13 @@ import numpy as np
 from detox.answers import Answers
 from detox.evaluate import evaluate
 from detox.image import Image
-from detox.membership import site_matches
 from detox.order import Order
 from detox.removal import Owners, Removal
 from detox.segments import Array, reduce_filled
 from detox.state import DELETE, DISMISS, State
-from inventory.policy.model import Condition
+from detox.until import Until
 
-_CHUNK = 64
+_CHUNK = 256
 
 
 @dataclass
@@ -28,8 +27,7 @@ class Passes:
     order: Order
     owners: Owners
     state: State
-    until: tuple[Condition, ...]
-    now: int
+    until: Until
     share: float
     triggered: Array
     number: int = 0
@@ -95,18 +93,27 @@ class Passes:
     def _at_one_site(self) -> None:
         site = self._fullest_of_protected()
         candidates = self.order.sort(self._candidates(site))
-        gone, place, size = 0, 0, _CHUNK
+        gone, place = 0, 0
         touched = []
         while place < len(candidates) and self.triggered[site]:
+            size = self._probably(site, candidates[place:])
             removal = self._removal(candidates[place : place + size], DISMISS)
-            taken, stops = self._limits(site, removal, gone)
+            taken, ends = self._limits(site, removal, gone)
             removal = removal.first(taken)
             touched.append(self._remove(removal))
             gone += int(removal.bytes_deleted.sum())
-            if stops or taken < size:
+            place += size
+            if ends or taken < size:
                 break
-            place, size = place + size, size * 2
         self.settle(np.sort(np.concatenate(touched)))
+
+    def _probably(self, site: int, candidates: Array) -> int:
+        """How many candidates are looked at together: about as many as fill what may go in a pass."""
+        quota = self.image.sites.quota[site]
+        if quota <= 0:
+            return _CHUNK
+        sizes = np.cumsum(self.image.replica["size"][candidates[:_CHUNK]])
+        return min(int(np.searchsorted(sizes, quota * self.share, side="right")) + 1, len(sizes))
 
     def _candidates(self, site: int) -> Array:
         replicas = self._at_site[site]
@@ -128,17 +135,13 @@ class Passes:
         if quota > 0:
             over = (gone + np.cumsum(removal.bytes_deleted)) / quota > self.share
             number = min(number, int(np.argmax(over)) + 1) if over.any() else number
-        reached = self._until(
+        reached = self.until.holds(
             np.full(number, site), self.state.occupied[site] - np.cumsum(removal.bytes_leaving[:number])
         )
         if reached.any():
             self._stop(site)
             return int(np.argmax(reached)) + 1, True
         return number, bool(over[number - 1])
-
-    def _until(self, sites: Array, occupied: Array) -> Array:
-        """Whether `Until` holds for each site with so many bytes."""
-        return site_matches(self.image.sites.frame(sites, occupied), self.until, self.now)
 
     def _stop(self, site: int) -> None:
         self.triggered[site] = False
@@ -171,7 +174,7 @@ class Passes:
         for site in np.unique(sites):
             here = sites == site
             left[here] = self.state.occupied[site] - np.cumsum(leaving[here])
-        reached = self._until(sites, left)
+        reached = self.until.holds(sites, left)
         last = np.full(len(self.image.sites), len(candidates))
         np.minimum.at(last, sites[reached], np.flatnonzero(reached))
         for site in np.unique(sites[reached]):

@@ -112,13 +112,14 @@ class Owners:
     def _heirs(self, rows: Array, of: Array, number: int) -> Array:
         """By replica its dataset-level owner: of several the one of most bytes, then by name; _NOBODY without one."""
         heirs = np.full(number, _NOBODY, np.int64)
-        owner = self._image.rows.owner[rows]
-        keep = self._owns_datasets[owner]
-        frame = pl.DataFrame({"of": of[keep], "owner": owner[keep], "size": self._image.rows.size[rows][keep]})
-        sums = frame.group_by("of", "owner").agg(pl.col("size").sum())
-        ranked = sums.with_columns(rank=pl.Series(self._rank[sums["owner"].to_numpy()], dtype=pl.Int64))
-        best = ranked.sort("of", "size", "rank", descending=[False, True, False]).unique("of", keep="first")
-        heirs[best["of"].to_numpy()] = best["owner"].to_numpy()
+        keep = self._owns_datasets[self._image.rows.owner[rows]]
+        key = of[keep] * len(self._rank) + self._image.rows.owner[rows[keep]]
+        pairs, place = np.unique(key, return_inverse=True)
+        of_pair, owner = np.divmod(pairs, len(self._rank))
+        sizes = np.bincount(place, self._image.rows.size[rows[keep]], minlength=len(pairs))
+        order = np.lexsort((self._rank[owner], -sizes, of_pair))
+        best, first = np.unique(of_pair[order], return_index=True)
+        heirs[best] = owner[order[first]]
         return heirs
 
     def _held(self, rows: Array, owners: Array) -> Array:
