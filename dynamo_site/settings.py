@@ -131,7 +131,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static_collected"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGIN_URL = "/admin/login/"
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("DYNAMO_MAX_UPLOAD_BYTES", 64 * 1024 * 1024))
 
 # Tasks: Redis carries them; results are in the database, as runs and jobs. docs/decisions says why threads.

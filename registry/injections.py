@@ -18,6 +18,7 @@ from inventory import client, injection, log
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused
 from inventory.injection import Plan
+from inventory.injection.document import read_document
 from inventory.snapshot import Snapshot
 from registry.errors import Refused
 from registry.models import Injection, InjectionState, WantedCopy
@@ -39,17 +40,18 @@ def queue(asker: Asker, kind: str, document: Any) -> Injection:
     except ChangeRefused:
         if not Injection.objects.filter(state__in=_OPEN).exists():
             raise
-    return _row(asker, kind, document, InjectionState.QUEUED, planned)
+        read_document(document, deletion=kind == "delete")  # raises for what no other document can make right
+    row = _row(asker, kind, document, planned)
+    row.save()
+    return row
 
 
 def apply_now(asker: Asker, kind: str, document: Any) -> Injection:
     """Apply ``document`` in a turn of its own. Raises ChangeRefused, and TurnBusy when the turn does not come in time."""
-    arguments = {"kind": kind}
+    row = _row(asker, kind, _object(document), {})
     wait = registry_settings().sync_wait
-    with writer(APPLICATION, arguments, asker.user, wait=wait, priority=1, service=asker.service) as run:
-        plan = _plan(run.snapshot(), kind, _object(document))
-        row = _row(asker, kind, document, InjectionState.QUEUED, plan.counts)
-        _carry_out(run, row, plan)
+    with writer(APPLICATION, {"kind": kind}, asker.user, wait=wait, priority=1, service=asker.service) as run:
+        _carry_out(run, row, _plan(run.snapshot(), kind, document))
     if row.state == InjectionState.REFUSED:
         raise Refused(row.reason)
     return row
@@ -119,24 +121,23 @@ def _object(document: Any) -> Mapping[str, Any]:
     return document
 
 
-def _row(asker: Asker, kind: str, document: Any, state: str, counts: Mapping[str, int]) -> Injection:
+def _row(asker: Asker, kind: str, document: Any, counts: Mapping[str, int]) -> Injection:
+    """The row, not saved yet."""
     row = Injection(
-        user=asker.user, service=asker.service, kind=kind, document=document, state=state, counts=dict(counts),
-        asked=timezone.now(),
+        user=asker.user, service=asker.service, kind=kind, document=document, counts=dict(counts), asked=timezone.now()
     )  # fmt: skip
     if len(row.content) > _LARGEST:
         raise Refused(f"body: still {len(row.content)} bytes when compressed, of at most {_LARGEST}; send it in parts")
-    row.save()
     return row
 
 
 @transaction.atomic
 def _record(row: Injection, plan: Plan) -> None:
+    row.state, row.counts = InjectionState.RECORDED, dict(plan.counts)
+    row.save(update_fields=["state", "counts"] if row.pk else None)
     row.wanted_copies.all().delete()
     wanted = [WantedCopy(injection=row, **values) for values in plan.copies.iter_rows(named=True)]
     WantedCopy.objects.bulk_create(wanted, batch_size=_AT_ONCE)
-    row.state, row.counts = InjectionState.RECORDED, dict(plan.counts)
-    row.save(update_fields=["state", "counts"])
 
 
 def _applied(row: Injection, version: int) -> None:

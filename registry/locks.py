@@ -108,6 +108,10 @@ def _check(wish: Wish, now: datetime) -> None:
     latest = now + timedelta(days=registry_settings().max_lock_days)
     if not wish.item:
         raise Refused("item: is empty")
+    for name in ("item", "sites", "groups"):
+        longest = DetoxLock._meta.get_field(name).max_length
+        if len(getattr(wish, name)) > longest:
+            raise Refused(f"{name}: {getattr(wish, name)[:40]}… is longer than {longest} characters")
     if wish.expires <= now:
         raise Refused(f"expires: {wish.expires:%Y-%m-%d %H:%M:%S} UTC is in the past; a lock protects until it expires")
     if wish.expires > latest:

@@ -228,7 +228,7 @@ class WantedCopy(models.Model):
 class DetoxLock(Asked):
     """Keeps Detox off an item (dataset glob, or ``dataset#block``) at sites and of groups (globs; empty: all) until it expires."""
 
-    item = models.CharField(**ITEM, db_index=True)
+    item = models.CharField(max_length=768, db_index=True)
     sites = models.CharField(**NAME, blank=True)
     groups = models.CharField(**NAME, blank=True)
     comment = models.TextField(blank=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
@@ -42,7 +43,12 @@ CLASSIC: list[URLPattern] = [
     path("detox/lock/", include(_LOCKS)),
     path("detoxlock/", include(_LOCKS)),
 ]
-urlpatterns = [path("data/", include(CLASSIC)), path("registry/", include(CLASSIC))]
+urlpatterns = [
+    path("data/", include(CLASSIC)),
+    path("registry/", include(CLASSIC)),
+    path("login/", LoginView.as_view(template_name="registry/login.html"), name="login"),
+    path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
+]
 
 
 @csrf_exempt

@@ -68,6 +68,20 @@ Function = Callable[[Call], Any]
 View = Callable[..., HttpResponse]
 
 
+@dataclass(frozen=True)
+class Declaration:
+    """How an endpoint was declared; see :func:`endpoint`."""
+
+    parameters: tuple[Parameter, ...]
+    changes: bool
+    role: tuple[str, str] | None
+    document: bool
+
+
+ENDPOINTS: dict[View, Declaration] = {}
+"""All endpoints, for the documentation."""
+
+
 def endpoint(
     *parameters: Parameter, changes: bool = False, role: tuple[str, str] | None = None, document: bool = False
 ) -> Callable[[Function], View]:
@@ -82,12 +96,13 @@ def endpoint(
             except _KNOWN as error:
                 return failure(error)
 
-        view.parameters = parameters  # type: ignore[attr-defined] # for the documentation
+        ENDPOINTS[view] = Declaration(parameters, changes or role is not None, role, document)
         return view
 
     def _answered(request: HttpRequest, function: Function) -> HttpResponse:
         if request.method not in ("GET", "HEAD", "POST"):
             return answer(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method}: use GET or POST")
+        body.content(request)  # before Django's CSRF check, which would read a form's fields from the stream
         caller = caller_of(request)
         if changes or role:
             require_known(caller, request)

@@ -48,6 +48,7 @@ def _statistic(function: Callable[..., dict[str, Any]], *more: Parameter) -> Vie
         constraints = {name: call[name] for name in statistics.CATEGORIES if call[name] is not None}
         return function(client.snapshot(), constraints=constraints, **{one.name: call[one.name] for one in parameters})
 
+    view.__doc__ = function.__doc__
     return view
 
 

@@ -26,7 +26,7 @@ _GROUPS = Parameter("groups", "list", longest=255)
 _SERVICE = Parameter("service", longest=255)
 _TIMES = tuple(Parameter(f"{what}_{side}", "time") for what in ("created", "expires") for side in ("before", "after"))
 _NEW = (
-    Parameter("item", required=True, longest=600),
+    Parameter("item", required=True, longest=768),
     Parameter("expires", "time", required=True),
     _SITES,
     _GROUPS,
@@ -34,7 +34,7 @@ _NEW = (
 )
 _CHOOSE = (
     Parameter("lockid", "integers", least=1),
-    Parameter("item", "list", longest=600),
+    Parameter("item", "list", longest=768),
     _SITES,
     _GROUPS,
     _SERVICE,

@@ -29,7 +29,7 @@ def asker_of(call: Call) -> Asker:
 
 @endpoint(_ITEM, _SITE, _GROUP, Parameter("n", "integer"), _REQUEST, Parameter("cache"), changes=True)
 def copy(call: Call) -> list[dict[str, Any]]:
-    """Ask for copies of items at sites; see reference of the services in ``registry.placing``."""
+    """Ask for copies of items at sites."""
     settings, asker = registry_settings(), asker_of(call)
     if call["n"] is not None and call["n"] > _MOST_COPIES:
         raise Refused(f"n: {call['n']} copies; at most {_MOST_COPIES}")

@@ -112,6 +112,7 @@ def test_a_queued_document_that_turns_out_wrong_says_why_and_does_not_stop_the_n
     admin.data("inventory/inject", {"dataset": [{"name": "/First/a/B"}]})
     unknown = {"datasetreplica": [{"dataset": "/Never/a/B", "site": "T2_A", "group": "AnalysisOps"}]}
     assert admin.post("inventory/inject", unknown)[0] == 200
+    assert admin.post("inventory/inject", {"dataset": [{"name": 5}]})[0] == 400
     admin.data("inventory/inject", NEW)
     assert injections.apply_waiting() == 3
     states = list(Injection.objects.order_by("id").values_list("state", flat=True))

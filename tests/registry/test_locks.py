@@ -129,3 +129,12 @@ def test_filters_of_the_list() -> None:
 def test_an_unknown_number_is_named() -> None:
     with pytest.raises(NotThere, match="no lock 77"):
         locks.existing([77])
+
+
+@pytest.mark.django_db
+def test_names_that_are_too_long_are_refused() -> None:
+    with pytest.raises(Refused, match="item: x+… is longer than 768"):
+        locks.set_locks([wish("x" * 769)], "ann")
+    with pytest.raises(Refused, match="sites: "):
+        locks.set_locks([wish("/A", sites="x" * 256)], "ann")
+    assert locks.set_locks([wish("x" * 768)], "ann")[0].pk

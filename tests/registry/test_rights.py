@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from registry import rights, tokens
@@ -110,3 +111,25 @@ def test_use_is_noted_once_a_minute(ann: User) -> None:
     first = ApiToken.objects.get().last_used
     tokens.find(secret)
     assert ApiToken.objects.get().last_used == first
+
+
+def test_a_user_logs_in_and_acts_with_the_session(ann: User, filled) -> None:
+    ann.set_password("secret-7")
+    ann.save()
+    browser = Client(enforce_csrf_checks=True)
+    page = browser.get("/login/", {"next": "/data/request/pollcopy"})
+    assert "Log in" in page.content.decode()
+    form = {"username": "ann", "password": "wrong", "csrfmiddlewaretoken": browser.cookies["csrftoken"].value}
+    assert "do not belong together" in browser.post("/login/", form).content.decode()
+    answer = browser.post("/login/", form | {"password": "secret-7", "next": "/data/request/pollcopy"})
+    assert (answer.status_code, answer["Location"]) == (302, "/data/request/pollcopy")
+    headers = {"x-csrftoken": browser.cookies["csrftoken"].value}
+    locked = browser.post("/data/detox/lock/lock", {"item": "/A", "expires": "tomorrow"}, headers=headers)
+    assert locked.json()["data"][0]["user"] == "ann"
+
+
+def test_logging_in_leads_to_no_other_server(ann: User) -> None:
+    ann.set_password("secret-7")
+    ann.save()
+    answer = Client().post("/login/", {"username": "ann", "password": "secret-7", "next": "https://evil.example.org/"})
+    assert answer["Location"] == "/"

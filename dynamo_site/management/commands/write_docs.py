@@ -9,8 +9,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inventory.policy import reference
+from registry import reference as endpoints
 
-PAGES: dict[str, Callable[[str], str]] = {"policy-language.md": reference.filled}
+PAGES: dict[str, Callable[[str], str]] = {"policy-language.md": reference.filled, "rest.md": endpoints.filled}
 """Pages under docs/ with generated parts: each function takes a page's text and gives it with these parts made anew."""
 
 
