@@ -12,6 +12,9 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
     path("", include("registry.urls")),
+    path("", include("fileops.api")),
+    path("", include("detox.api")),
+    path("", include("dynamo_site.pages.urls")),
     path("", include("detox.api")),
 ]
 urlpatterns += fallback  # after all that components add above

@@ -23,6 +23,13 @@ COUNTS = pl.Schema(
 )  # fmt: skip
 SERIES = pl.Schema({"time": pl.Int64, "entity": pl.String, "files": pl.Int64, "failed": pl.Int64, "bytes": pl.Int64})
 
+ATTEMPTS = pl.Schema(
+    {
+        "finished": pl.Datetime("us", "UTC"), "source": pl.String, "destination": pl.String, "exit_code": pl.Int64,
+        "size": pl.Int64,
+    }
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Status:
@@ -78,24 +85,23 @@ def history(
     return rows.filter(**{name: value for name, value in given.items() if value})
 
 
-def series(
-    since: datetime, until: datetime, step: timedelta, *, entity: str = "destination", operation: str = "copy"
-) -> pl.DataFrame:
-    """Volume over time, for plots: for each ``step`` and ``entity`` (source, destination or link) columns of ``SERIES``.
+def attempts(since: datetime, until: datetime, operation: str) -> pl.DataFrame:
+    """Attempts that ended in a period; columns of ``ATTEMPTS``."""
+    rows = history(since, until, operation=operation).values_list(*ATTEMPTS.names())
+    return pl.DataFrame(list(rows), schema=ATTEMPTS, orient="row")
 
-    ``time``: UTC seconds of the step's begin. Bytes are those of successful attempts.
+
+def series(tried: pl.DataFrame, begin: datetime, step: timedelta, entity: str = "destination") -> pl.DataFrame:
+    """Volume over time, for plots: for each ``step`` since ``begin`` and ``entity`` columns of ``SERIES``; pure.
+
+    ``tried``: columns of ``ATTEMPTS``. ``entity``: source, destination or link. ``time``: UTC seconds of a step's begin;
+    bytes are those of successful attempts.
     """
-    rows = history(since, until, operation=operation).values_list(
-        "finished", "source", "destination", "exit_code", "size"
-    )
-    names = {"finished": pl.Datetime("us", "UTC"), "source": pl.String, "destination": pl.String, "exit_code": pl.Int64,
-             "size": pl.Int64}  # fmt: skip
-    frame = pl.DataFrame(list(rows), schema=names, orient="row")
     who = pl.format("{} → {}", "source", "destination") if entity == "link" else pl.col(entity)
-    begin, seconds = int(since.timestamp()), int(step.total_seconds())
-    moment = (pl.col("finished").dt.epoch("s") - begin) // seconds * seconds + begin
+    start, seconds = int(begin.timestamp()), int(step.total_seconds())
+    moment = (pl.col("finished").dt.epoch("s") - start) // seconds * seconds + start
     good = pl.col("exit_code") == 0
-    grouped = frame.group_by(moment.alias("time"), who.alias("entity")).agg(
+    grouped = tried.group_by(moment.alias("time"), who.alias("entity")).agg(
         good.sum().cast(pl.Int64).alias("files"), (~good).sum().cast(pl.Int64).alias("failed"),
         pl.col("size").filter(good).sum().alias("bytes"),
     )  # fmt: skip
