@@ -1,0 +1,76 @@
+"""What the story looks at and shows: occupancy, disks, candidates."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from rich.table import Table
+
+from inventory.partitions import occupancy as occupancies
+from inventory.snapshot import Snapshot
+from testbed.catalogue import DemoDataset
+from testbed.sites import DemoSite
+
+_QUICK = {"fileops.advance": 3, "registry.track": 3}
+
+
+def quicken_schedules() -> None:
+    """Nobody wants to wait half a minute for each step of a demo."""
+    for task, seconds in _QUICK.items():
+        interval, _ = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
+        PeriodicTask.objects.filter(task=task).update(interval=interval)
+
+
+def partition_rows(path: Path) -> list[dict[str, str]]:
+    """Names and definitions of a file of partitions, as a change set wants them."""
+    lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    parts = [line.partition(":") for line in lines]
+    return [{"name": name.strip(), "definition": definition.strip()} for name, _, definition in parts]
+
+
+def copy_candidate(datasets: Sequence[DemoDataset], there: Sequence[str], missing: Sequence[str]) -> DemoDataset:
+    """A valid dataset of middle size that sites of ``there`` have and none of ``missing``."""
+    fitting = [
+        dataset for dataset in datasets
+        if dataset.status == "VALID" and {site for site, _ in dataset.replicas} & set(there)
+        and not {site for site, _ in dataset.replicas} & set(missing) and dataset.usage_rank < 100
+    ]  # fmt: skip
+    return sorted(fitting, key=lambda dataset: (dataset.size, dataset.name))[len(fitting) // 4]
+
+
+def intact_files(dataset: DemoDataset, site: DemoSite) -> int:
+    """How many of the dataset's files are on the site's disk with their right content."""
+    paths = [(file, site.path(file.lfn)) for file in dataset.files()]
+    return sum(path.exists() and zlib.adler32(path.read_bytes()) == file.adler32 for file, path in paths)
+
+
+def used(sites: Sequence[DemoSite]) -> dict[str, int]:
+    """Bytes on each site's disk."""
+    return {site.name: site.used() for site in sites}
+
+
+def total_quota(snapshot: Snapshot, site: str, partition: str) -> int:
+    """Quota of the partition at the site in bytes; negative: no limit."""
+    rows = occupancies(snapshot).filter((pl.col("site") == site) & (pl.col("partition") == partition))
+    return int(rows["quota"][0])
+
+
+def occupancy(snapshot: Snapshot, sites: Sequence[DemoSite], partition: str, title: str) -> Table:
+    """A table: what the inventory says, what is on disk, and the share of the quota."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("site", "files on disk", "bytes on disk", "inventory", "quota", "occupancy"):
+        table.add_column(heading, justify="left" if heading == "site" else "right")
+    rows = {
+        row["site"]: row for row in occupancies(snapshot).filter(pl.col("partition") == partition).iter_rows(named=True)
+    }
+    for site in sites:
+        row = rows[site.name]
+        quota, present = row["quota"], row["present"]
+        share = f"{present / quota:.1%}" if quota > 0 else "no limit"
+        shown = f"{quota:,}" if quota > 0 else "–"
+        table.add_row(site.name, f"{len(site.lfns()):,}", f"{site.used():,}", f"{present:,}", shown, share)
+    return table
