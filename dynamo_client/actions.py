@@ -68,6 +68,10 @@ def remove_locks(client: DynamoClient, options: Namespace) -> Rows:
     return client.unlock(*options.ids)
 
 
-def cycles(client: DynamoClient, options: Namespace) -> Rows:
-    """Look for Detox cycles."""
-    return client.cycles(partition=options.partition, cycle=options.cycle)
+def cycles(client: DynamoClient, options: Namespace) -> Rows | dict[str, Any]:
+    """Look for Detox cycles, or at what one of them did at every site."""
+    if options.cycle is not None:
+        return client.cycle(options.cycle, options.partition)
+    names = {row["id"]: row["name"] for row in client.get("detox/partitions")}
+    rows = client.cycles(partition=options.partition)
+    return [row | {"partition": names.get(row["partition_id"], "")} for row in rows]

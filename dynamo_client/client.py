@@ -88,8 +88,14 @@ class DynamoClient:
         return self._rows("detox/lock/unlock", {"lockid": list(lock_ids)})
 
     def cycles(self, **question: Any) -> list[Row]:
-        """Detox cycles, by partition (and cycle)."""
-        return self._rows("detox/cycles", question)
+        """Detox cycles by partition, newest first: cycle, partition_id, comment, timestamp."""
+        rows: list[Row] = self.get("detox/cycles", question)
+        return rows
+
+    def cycle(self, number: int, partition: str | None = None) -> Row:
+        """What a Detox cycle (0: the latest) did at every site: quota, protect, keep, delete in TB."""
+        summary: Row = self.get("detox/summary", {"cycle": number, "partition": partition})
+        return summary
 
     def get(self, path: str, values: Mapping[str, Any] | None = None) -> Any:
         """Call ``/data/<path>`` with parameters in the query."""

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     _locks(_group(commands, "locks", "keep Detox off data"))
     cycles = _command(commands, "cycles", "Detox cycles", actions.cycles, show.cycles)
     cycles.add_argument("--partition", help="name of the partition")
-    cycles.add_argument("--cycle", type=int, help="number of a cycle")
+    cycles.add_argument("--cycle", type=int, help="what this one did at every site; 0: the latest")
     return top
 
 

@@ -51,12 +51,26 @@ def _lock(row: Mapping[str, Any]) -> str:
     return " ".join([f"{row['lockid']}: {row['item']}", *where, end, f"by {row['user']}{comment}"])
 
 
-def cycles(rows: Rows) -> str:
-    """One line per cycle."""
-    return "\n".join(_cycle(row) for row in rows) or "no cycles"
+def cycles(found: Rows | Mapping[str, Any]) -> str:
+    """One line per cycle, or one per site of a cycle."""
+    if isinstance(found, Mapping):
+        return _summary(found)
+    return (
+        "\n".join(_cycle(row["cycle"], row["timestamp"], row["partition"], row["comment"]) for row in found)
+        or "no cycles"
+    )
 
 
-def _cycle(row: Mapping[str, Any]) -> str:
-    time = datetime.fromtimestamp(row["timestamp"], UTC)
-    partition = row.get("partition", row.get("partition_id", ""))
-    return f"{row['cycle']}: {time:%Y-%m-%d %H:%M} UTC, partition {partition} {row.get('comment') or ''}".rstrip()
+def _cycle(number: int, seconds: int, partition: str, comment: str | None) -> str:
+    return f"{number}: {datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC, {partition} {comment or ''}".rstrip()
+
+
+def _summary(found: Mapping[str, Any]) -> str:
+    columns = ("quota", "protect", "keep", "delete")
+    width = max(len(row["name"]) for row in found["site_data"])
+    lines = [_cycle(found["cycle"], found["cycle_timestamp"], found["partition"], found["comment"])]
+    lines += [f"{'TB':{width}} " + " ".join(f"{name:>9}" for name in columns)]
+    lines += [
+        f"{row['name']:{width}} " + " ".join(f"{row[name]:9.3f}" for name in columns) for row in found["site_data"]
+    ]
+    return "\n".join(lines)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
+from detox.models import Cycle
 from dynamo_client.command import main
 from dynamo_client.place import server_url, user_token
 from testbed.processes import free_ports
@@ -42,6 +44,20 @@ def test_locks_from_the_command_line(dynamo) -> None:
     assert "released" in dynamo("locks", "remove", number)[1]
     assert dynamo("locks", "list")[1] == "no locks\n"
     assert dynamo("locks", "add", BIG, "--expires", "whenever")[0] == 1
+
+
+@slow
+def test_cycles_from_the_command_line(dynamo) -> None:
+    assert dynamo("cycles")[:2] == (0, "no cycles\n")
+    times = {"started": datetime(2026, 3, 1, 12, tzinfo=UTC), "ended": datetime(2026, 3, 1, 13, tzinfo=UTC)}
+    cycle = Cycle.objects.create(partition="Physics", state="done", author="olga", comment="weekly", policy="", **times)
+    cycle.sites.create(site="T2_A", status="READY", quota=2 * 10**12, protected=10**12, kept=5 * 10**11, deleted=10**11)
+    assert dynamo("cycles")[1] == f"{cycle.pk}: 2026-03-01 12:00 UTC, Physics weekly\n"
+    assert dynamo("cycles", "--partition", "Express")[1] == "no cycles\n"
+    code, out, _ = dynamo("cycles", "--cycle", "0")
+    assert (code, out.splitlines()[-1].split()) == (0, ["T2_A", "2.000", "1.000", "0.500", "0.100"])
+    assert json.loads(dynamo("cycles", "--json")[1])[0]["partition"] == "Physics"
+    assert dynamo("cycles", "--cycle", "99")[0] == 1
 
 
 @slow

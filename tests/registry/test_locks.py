@@ -133,7 +133,7 @@ def test_an_unknown_number_is_named() -> None:
 
 @pytest.mark.django_db
 def test_names_that_are_too_long_are_refused() -> None:
-    with pytest.raises(Refused, match="item: x+… is longer than 768"):
+    with pytest.raises(Refused, match=r"item: x+… is longer than 768"):
         locks.set_locks([wish("x" * 769)], "ann")
     with pytest.raises(Refused, match="sites: "):
         locks.set_locks([wish("/A", sites="x" * 256)], "ann")
