@@ -53,10 +53,11 @@ Progress = Callable[[str], None]
 
 def read_all(
     paths: list[Path], snapshot: Snapshot, author: str, token: int, partitions: Path | None, attributes: Path | None,
-    progress: Progress,
+    check: bool, progress: Progress,
 ) -> list[Loaded]:  # fmt: skip
     """One change set for each path, checked one after the other against what the inventory will be by then.
 
+    A single one is left to the server to check, which takes it as a whole or not at all, unless ``check``.
     Raises ChangeRefused or PolicyError with every mistake of the first source that has any.
     """
     now = int(time.time())
@@ -70,6 +71,8 @@ def read_all(
         progress(f"reading {path}")
         loaded = read(path, snapshot, ChangeSet(author, token, service="inventory load"))
         found.append(loaded)
+        if len(sources) == 1 and not check:
+            break
         progress(f"checking {sum(frame.height for frame in loaded.changes.puts.values())} rows")
         snapshot = _checked(str(path), snapshot, loaded.changes, now)
     return found

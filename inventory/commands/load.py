@@ -43,8 +43,9 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     author = options["author"] or getpass.getuser()
     token = log.leadership().token
     loaded = read_all(
-        options["paths"], client.snapshot(), author, token, options["partitions"], options["attributes"], _progress
-    )
+        options["paths"], client.snapshot(), author, token, options["partitions"], options["attributes"],
+        options["check"], _progress,
+    )  # fmt: skip
     done = [_commit(one, options["check"], loaded) for one in loaded]
     out.write(json.dumps(done, indent=2) if options["json"] else "\n".join(_told(entry) for entry in done))
 

@@ -50,4 +50,6 @@ def _plain(value: Any) -> Any:
 def _flat(rows: pl.DataFrame) -> pl.DataFrame:
     """Lists and the like as text: CSV has neither."""
     nested = [name for name, dtype in rows.schema.items() if dtype.is_nested() or dtype == pl.Binary]
-    return rows.with_columns(pl.col(name).map_elements(str, return_dtype=pl.String) for name in nested)
+    return rows.with_columns(
+        pl.Series(name, [str(value) for value in rows[name].to_list()], pl.String) for name in nested
+    )
