@@ -48,3 +48,30 @@ def datasets_text(found: dict[str, Any]) -> str:
 
 def _time(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def story_text(story: dict[str, Any]) -> str:
+    """Why a cycle decided as it did on a replica."""
+    lines = [f"cycle {story['cycle']} of {story['partition']}: {story['dataset']} at {story['site']}"]
+    lines += [_outcome_line(row) for row in story["outcome"]]
+    lines.append(f"  the site: {story['site_reason']}")
+    for look in story["looks"]:
+        others = ", ".join(f"{row['site']}{'' if row['full'] else ' (in part)'}" for row in look["others"]) or "none"
+        lines.append(f"after {look['moment']} deletions; other replicas in the image then: {others}")
+        lines += [text for line in look["lines"] for text in _line_texts(line)]
+    return "\n".join(lines)
+
+
+def _outcome_line(row: dict[str, Any]) -> str:
+    return f"  {row['decision']}: {row['num_blocks']} blocks, {row['size'] / _GB:.1f} GB, by line {row['line']}"
+
+
+def _line_texts(line: dict[str, Any]) -> list[str]:
+    if not line["left"]:
+        return []
+    verdict = f"takes {line['taken']} of {line['left']} blocks" if line["taken"] else "does not match"
+    if not line["in_force"]:
+        verdict = "not in force at that date"
+    mark = "=>" if line["taken"] else "  "
+    tests = [f"        {'yes' if test['holds'] else 'no ':3} {test['text']}: {test['value']}" for test in line["tests"]]
+    return [f"  {mark} {line['number']:>3} {line['text']}: {verdict}", *tests]

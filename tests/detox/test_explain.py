@@ -1,0 +1,118 @@
+"""Every decision can be explained: what is told agrees with what was decided, for every replica of whole cycles."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from detox import history
+from detox.cycle import run_cycle
+from detox.explain import CannotExplain, Given, explain, of_cycle
+from inventory.partitions import definitions
+from tests.detox import store
+from tests.detox.test_whole_inventory import GOLDEN, loaded  # noqa: F401 - a fixture
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_redis", "history_dir")]
+
+
+def test_every_line_tells_the_values_it_saw(inventory) -> None:
+    store.full_site(inventory)
+    story = of_cycle(run_cycle(store.parsed(), "alice"), "T2_A", "/Older/A/AOD")
+    assert story["outcome"] == [{"decision": "deleted", "line": 0, "num_blocks": 2, "size": 2 * store.TB}]
+    assert "stopped at" in story["site_reason"]
+    look = story["looks"][0]
+    assert look["others"] == [{"site": "T2_B", "num_blocks": 2, "full": True}]
+    told = [(line["number"], line["taken"], [(test["text"], test["value"], test["holds"]) for test in line["tests"]])
+            for line in look["lines"]]  # fmt: skip
+    assert told == [
+        (1, 0, [("dataset.name == /*/*/RAW", "/Older/A/AOD", False)]),
+        (2, 0, [("blockreplica.is_locked", "false", False)]),
+        (3, 0, [("dataset.status == INVALID", "VALID", False)]),
+        (0, 2, []),
+    ]
+    assert look["agrees"]
+
+
+def test_a_later_deletion_saw_that_the_earlier_one_had_gone(inventory) -> None:
+    store.fill(
+        inventory, store.dataset("/Two/A/AOD", 1000, sites=("T2_A", "T2_B"), blocks=4), quota=4 * store.TB
+    )  # fmt: skip
+    text = store.POLICY.replace("Dismiss\n", "Dismiss dataset.num_full_copy > 1\nProtect\n")
+    cycle = run_cycle(store.parsed(text), "alice")
+    gone, stays = of_cycle(cycle, "T2_A", "/Two/A/AOD"), of_cycle(cycle, "T2_B", "/Two/A/AOD")
+    assert (gone["outcome"][0]["decision"], stays["outcome"][0]["decision"]) == ("deleted", "protected")
+    value = [look["lines"][3]["tests"][0]["value"] for story in (gone, stays) for look in story["looks"]]
+    assert value == ["2", "1"]
+    assert [other["site"] for other in gone["looks"][0]["others"]] == ["T2_B"]
+    assert stays["looks"][0]["others"] == []
+
+
+def test_parts_that_went_at_different_times_are_told_apart(inventory) -> None:
+    rows = store.dataset("/Mixed/A/AOD", 1000, sites=("T2_A",), blocks=3)
+    for row in rows["block_replicas"][:2]:
+        row["group"] = "DataOps"
+    rows["dataset_replicas"][0]["group"] = "DataOps"
+    rows["block_replicas"][2]["group"] = "DataOps"
+    rows["block_replicas"][2]["last_update"] = 5
+    store.fill(inventory, rows, quota=store.TB)
+    text = store.POLICY.replace("Dismiss\n", "DeleteBlock blockreplica.last_update older_than 1970-01-02\nProtect\n")
+    story = of_cycle(run_cycle(store.parsed(text), "alice"), "T2_A", "/Mixed/A/AOD")
+    assert [look["decided"][0]["decision"] for look in story["looks"]] == ["deleted", "protected"]
+    assert [line["left"] for line in story["looks"][0]["lines"]] == [3, 3, 3, 3, 2]
+    assert [line["left"] for line in story["looks"][1]["lines"]] == [2, 2, 2, 2, 2]
+    assert "2 blocks" in story["looks"][0]["lines"][3]["tests"][0]["value"]
+    assert all(look["agrees"] for look in story["looks"])
+
+
+def test_a_line_whose_date_is_past_is_told_as_such(inventory) -> None:
+    store.full_site(inventory)
+    text = store.POLICY.replace("RAW\n", "RAW until 2020-01-01\n")
+    story = of_cycle(run_cycle(store.parsed(text), "alice"), "T2_A", "/Raw/A/RAW")
+    assert next((line["in_force"], line["tests"]) for line in story["looks"][0]["lines"]) == (False, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["watermark", "blocks"])
+def test_explanations_agree_with_all_decisions_of_a_whole_cycle(loaded, case: str) -> None:  # noqa: F811
+    policy = store.parsed((GOLDEN / f"{case}.txt").read_text())
+    cycle = run_cycle(policy, "alice")
+    snapshot, facts = history.read_inputs(cycle.pk)
+    image = history.read(cycle.pk, "image")
+    given = Given(snapshot, policy, definitions(snapshot), facts, image, cycle.now)
+    pairs = (
+        image.filter(image["gone_at"].is_not_null() | image["decision"].is_not_null())
+        .select("site", "dataset")
+        .unique()
+    )
+    chosen = pairs.sort("site", "dataset").gather_every(max(1, len(pairs) // 60))
+    assert len(chosen) >= 50
+    wrong = [pair for pair in chosen.iter_rows() if not all(look["agrees"] for look in explain(given, *pair)["looks"])]
+    assert wrong == []
+
+
+def test_what_cannot_be_explained_is_told(inventory) -> None:
+    store.full_site(inventory)
+    cycle = run_cycle(store.parsed(), "alice")
+    for site, dataset, text in (("T2_X", "/Old/A/AOD", "not a site"), ("T2_B", "/Old/A/AOD", "had nothing")):
+        with pytest.raises(CannotExplain, match=text):
+            of_cycle(cycle, site, dataset)
+    history.drop_inputs([cycle.pk])
+    with pytest.raises(CannotExplain, match="not kept"):
+        of_cycle(cycle, "T2_A", "/Old/A/AOD")
+
+
+def test_the_command_tells_the_story(inventory) -> None:
+    store.full_site(inventory)
+    run_cycle(store.parsed(), "alice")
+    out = io.StringIO()
+    call_command("detox", "explain", "latest", "T2_A", "/Raw/A/RAW", stdout=out)
+    assert "=>   1 Protect dataset.name == /*/*/RAW: takes 2 of 2 blocks" in out.getvalue()
+    assert "yes dataset.name == /*/*/RAW: /Raw/A/RAW" in out.getvalue()
+    out = io.StringIO()
+    call_command("detox", "explain", "latest", "T2_A", "/Raw/A/RAW", "--json", stdout=out)
+    assert json.loads(out.getvalue())["looks"][0]["lines"][0]["taken"] == 2
+    with pytest.raises(CommandError, match="not a site"):
+        call_command("detox", "explain", "latest", "T2_X", "/Raw/A/RAW")
