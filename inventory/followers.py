@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 from django.db import models, transaction
 
 from inventory import log
+from inventory.errors import InventoryError
 from inventory.image import Image
 from inventory.log_models import FollowerPosition
 from inventory.relational import MODELS, own_id, row_id
@@ -16,8 +17,15 @@ from inventory.schema import NO_GROUP_ID, NO_GROUP_NAME, TABLES
 
 TABLES_FOLLOWER = "tables"
 
+STEP_ROWS = 20_000
+"""Rows that one transaction writes: on SQLite all other writers wait for it."""
+
 _BATCH = 500
 _READ = 50_000
+
+
+class TablesUnfinished(InventoryError):
+    """The tables cannot be brought to the end of a record."""
 
 
 def position() -> int:
@@ -37,28 +45,63 @@ def follow(until: int | None = None, limit: int = 100) -> int:
 
 
 def apply(record: log.Record) -> int:
-    """Apply one record with the position in one transaction; 0 when somebody else has applied it before."""
-    with transaction.atomic():
-        FollowerPosition.objects.get_or_create(pk=TABLES_FOLLOWER)
-        row = FollowerPosition.objects.select_for_update().get(pk=TABLES_FOLLOWER)
-        if row.sequence >= record.sequence:
-            return 0
-        if row.sequence == 0:
-            _put("groups", pl.DataFrame({"group_id": [NO_GROUP_ID], "name": [NO_GROUP_NAME], "level": ["Dataset"]}))
-        for table in record.delta.tables():
-            _change(table, record.delta)
-        row.sequence, row.time = record.sequence, record.time
-        row.save()
-    return 1
+    """Apply one record; 0 when it was applied before.
+
+    A long record takes several transactions, so that nobody else waits for long; each notes how far it came.
+    """
+    steps = list(_steps(record.delta))
+    while True:
+        with transaction.atomic():
+            row = _locked_position()
+            if row.sequence >= record.sequence:
+                return 0
+            if row.sequence == 0 and row.step == 0:
+                nobody = {"group_id": [NO_GROUP_ID], "name": [NO_GROUP_NAME], "level": ["Dataset"]}
+                _put("groups", pl.DataFrame(nobody))
+            for piece in steps[row.step : row.step + 1]:
+                for table in piece.tables():
+                    _change(table, piece)
+            row.step += 1
+            if row.step >= len(steps):
+                row.sequence, row.time, row.step = record.sequence, record.time, 0
+            row.save()
+        if row.step == 0:
+            return 1
 
 
 def read_tables() -> Image:
     """The image that the tables hold, at their position; all rows of one moment."""
-    with transaction.atomic():
-        # The row's lock keeps the follower from going on meanwhile.
-        row = FollowerPosition.objects.select_for_update().filter(pk=TABLES_FOLLOWER).first()
-        frames = {table: _read(table) for table in TABLES}
-    return Image.from_frames(frames, *((0, 0) if row is None else (row.sequence, row.time)))
+    while True:
+        with transaction.atomic():
+            # The row's lock keeps the follower from going on meanwhile.
+            row = _locked_position()
+            if row.step == 0:
+                frames = {table: _read(table) for table in TABLES}
+                return Image.from_frames(frames, row.sequence, row.time)
+        # A record is half-way in: it is finished first.
+        if not follow(row.sequence + 1):
+            raise TablesUnfinished(f"the tables are within record {row.sequence + 1}, which the log does not have")
+
+
+def _locked_position() -> FollowerPosition:
+    FollowerPosition.objects.get_or_create(pk=TABLES_FOLLOWER)
+    return FollowerPosition.objects.select_for_update().get(pk=TABLES_FOLLOWER)
+
+
+def _steps(delta: Delta) -> Iterator[Delta]:
+    """The record in pieces of a limited number of rows by table: what goes first, then what is put.
+
+    Short records are one piece.
+    """
+    if sum(count["put"] + count["deleted"] for count in delta.counts().values()) <= STEP_ROWS:
+        yield delta
+        return
+    for table in delta.tables():
+        size = STEP_ROWS if table != "path_rules" else 2**62
+        for kind, frames in (("deletes", delta.deletes), ("puts", delta.puts)):
+            rows = frames.get(table)
+            for start in range(0, 0 if rows is None else rows.height, size):
+                yield Delta(**{kind: {table: rows[start : start + size]}})
 
 
 def _change(table: str, delta: Delta) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from inventory import log
 from inventory.changes import ChangeSet
-from inventory.errors import InventoryUnavailable, VersionGone
+from inventory.errors import InventoryUnavailable, LeadershipLost, VersionGone
 from inventory.image import Image
 from inventory.log import Commit
 from inventory.resolve import resolve
@@ -89,6 +89,9 @@ class Leader:
         # Committed: what fails from here on is made good by starting again from the log.
         self._failed = True
         self._next_ids.update(delta.next_ids)
-        self._images.append(self._publish(self.image.after(delta, version, now)))
+        try:
+            self._images.append(self._publish(self.image.after(delta, version, now)))
+        except OSError as error:
+            raise LeadershipLost(f"version {version} is committed, but its image cannot be written: {error}") from error
         self._failed = False
         return commit

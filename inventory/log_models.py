@@ -65,6 +65,7 @@ class FollowerPosition(models.Model):
 
     name = models.CharField(max_length=64, primary_key=True)
     sequence = models.BigIntegerField(default=0)
+    step = models.BigIntegerField(default=0, help_text="pieces of the next record that are applied")
     time = models.BigIntegerField(default=0, help_text="that record's time, UTC seconds")
 
     def __str__(self) -> str:

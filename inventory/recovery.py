@@ -24,7 +24,7 @@ def recovered(head: int, checkpoints: Path | None = None) -> tuple[Image, str]:
     for name, load in _sources(checkpoints):
         try:
             image = replayed(load(), head)
-        except (SourceUnusable, checkpoint.CheckpointDamaged) as error:
+        except (SourceUnusable, checkpoint.CheckpointDamaged, followers.TablesUnfinished) as error:
             reasons.append(f"{name}: {error}")
             _LOG.error("inventory_source_refused", source=name, reason=str(error))
         else:

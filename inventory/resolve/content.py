@@ -11,7 +11,7 @@ from inventory.schema import TABLES
 
 def derive(space: Workspace) -> None:
     """Make blocks the sums of their files, and give changed blocks and datasets the record's time unless one was given."""
-    touched = changed_blocks(space)
+    touched = space.changed_blocks = _changed_blocks(space)
     given = space.given.get("blocks")
     resized = touched
     if given is not None and {"size_given", "num_files_given"} & set(given.columns):
@@ -21,7 +21,7 @@ def derive(space: Workspace) -> None:
     _stamp_datasets(space)
 
 
-def changed_blocks(space: Workspace) -> pl.Series:
+def _changed_blocks(space: Workspace) -> pl.Series:
     """Ids of blocks whose files the change set changes."""
     if "files" not in space.before or space.frame("files") is space.before["files"]:
         return pl.Series("block_id", [], dtype=pl.UInt32)
@@ -53,7 +53,7 @@ def _stamp_datasets(space: Workspace) -> None:
     columns = ["dataset_id", "block_id", "name", "size", "num_files"]
     before, after = space.before["blocks"].select(columns), space.frame("blocks").select(columns)
     changed = pl.concat([after.join(before, on=columns, how="anti"), before.join(after, on=columns, how="anti")])
-    ids = pl.concat([changed["dataset_id"], _datasets_of(space, changed_blocks(space))]).unique()
+    ids = pl.concat([changed["dataset_id"], _datasets_of(space, space.changed_blocks)]).unique()
     if ids.len():
         stamped = pl.col("dataset_id").is_in(ids.implode()) & ~_given_time(space, "datasets", "dataset_id")
         space.set("datasets", space.frame("datasets").with_columns(_stamp(space, stamped)))

@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from inventory.resolve.content import changed_blocks
 from inventory.resolve.workspace import REPLICA, Workspace
 from inventory.schema import TABLES
 
@@ -42,7 +41,7 @@ def _concerned(space: Workspace) -> pl.DataFrame:
     ``was_complete`` is null for new ones; ``ask``: complete as given; ``size_given``, ``num_given``; ``listed``: the set
     puts files there one by one.
     """
-    blocks, files, asked = changed_blocks(space), space.given.get("replica_files"), _asked(space)
+    blocks, files, asked = space.changed_blocks, space.given.get("replica_files"), _asked(space)
     resized = _resized(space)
     keys = [asked.select(REPLICA), space.gone_files.select(REPLICA)]
     if files is not None:

@@ -24,7 +24,9 @@ REPLICA = ["dataset_id", "block_id", "site_id"]
 class Workspace:
     """Frames as they were (``before``) and as they stand (:meth:`frame`); only rows of the datasets concerned are loaded.
 
-    ``given``: rows of the change set by table with ids and what was given; ``problems``: mistakes found so far.
+    ``given``: rows of the change set by table with ids and what was given; ``kept``: replicas as they were after the
+    deletes; ``gone_files``: files said to be gone from replicas; ``changed_blocks``: ids of blocks whose files changed;
+    ``problems``: mistakes found so far.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Workspace:
         self.before: dict[str, pl.DataFrame] = {}
         self.given: dict[str, pl.DataFrame] = {}
         self.gone_files = pl.DataFrame(schema=TABLES["replica_files"].schema)
+        self.changed_blocks = pl.Series("block_id", [], dtype=pl.UInt32)
         self.kept: dict[str, pl.DataFrame] = {}
         self._frames: dict[str, pl.DataFrame] = {}
         self._next_ids = dict(next_ids) if next_ids is not None else {}

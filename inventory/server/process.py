@@ -50,8 +50,10 @@ class Places:
 class ServerProcess:
     """One run of the server. :meth:`run` returns when :meth:`stop` was called or leadership was lost."""
 
-    def __init__(self, places: Places, settings: InventorySettings, take_over: bool = False) -> None:
-        self.places, self.settings, self.take_over = places, settings, take_over
+    def __init__(
+        self, places: Places, settings: InventorySettings, take_over: bool = False, standby: bool = False
+    ) -> None:
+        self.places, self.settings, self.take_over, self.standby = places, settings, take_over, standby
         self._stop = threading.Event()
         self._work = threading.Event()
         self._lost = ""
@@ -68,6 +70,8 @@ class ServerProcess:
         """Serve; ``ready`` is told when callers can come. Returns why leadership was lost, or "" after a clean stop."""
         with ExitStack() as stack:
             self._refuse_second()
+            if self._stop.is_set():
+                return ""
             row = log.take_lead(socket.gethostname(), os.getpid(), self.places.url, int(time.time()))
             stack.enter_context(self._image_lock())
             image, source = recovered(row.head, self.places.checkpoints)
@@ -115,18 +119,16 @@ class ServerProcess:
         self.stop()
 
     def _refuse_second(self) -> None:
-        row = log.leadership()
-        if self.take_over or not row.host:
-            return
+        """Wait for the end of another leader's lease, or as a standby for the end of the leader."""
         deadline = time.monotonic() + self.settings.lease_seconds
-        while self._seems_alive(row := log.leadership()):
-            mine = row.host == socket.gethostname()
-            if mine or time.monotonic() > deadline or self._stop.is_set():
+        while not self.take_over and not self._stop.is_set() and self._seems_alive(row := log.leadership()):
+            # A process of this host is seen to live; one elsewhere may have died within its lease.
+            if not self.standby and (row.host == socket.gethostname() or time.monotonic() > deadline):
                 raise AlreadyRunning(
                     f"an inventory server already leads: process {row.process} on {row.host} at {row.url}; "
-                    "stop it first, or take over from it with --take-over"
+                    "stop it first, take over from it with --take-over, or wait for its end with --standby"
                 )
-            time.sleep(_RETRY_SECONDS)
+            self._stop.wait(_RETRY_SECONDS)
 
     def _seems_alive(self, row: log.Leadership) -> bool:
         if not row.host:
