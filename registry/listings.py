@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +113,7 @@ def _chosen_blocks(snapshot: Snapshot, which: ReplicaFilter) -> pl.LazyFrame:
 
 
 def _conditions(which: ReplicaFilter) -> list[pl.Expr]:
-    given = {
+    given: dict[str, Callable[[Any], pl.Expr]] = {
         "nodes": lambda value: matches("node", value),
         "complete": lambda value: pl.col("complete") == value,
         "group": lambda value: pl.col("group") == value,
@@ -133,7 +133,7 @@ def _by_block(replicas: pl.DataFrame) -> Rows:
         node_id="site_id", time_create="last_update", time_update="last_update",
     )  # fmt: skip
     shown = replicas.with_columns(**yes_no, subscribed=subscribed)
-    keys = [pl.col("name"), pl.col("block_files").alias("files"), pl.col("block_size").alias("bytes"), "is_open",
+    keys: list[pl.Expr | str] = [pl.col("name"), pl.col("block_files").alias("files"), pl.col("block_size").alias("bytes"), "is_open",
             pl.col("block_id").alias("id")]  # fmt: skip
     grouped = shown.select(*keys, replica.alias("replica")).group_by(
         "name", "files", "bytes", "is_open", "id", maintain_order=True

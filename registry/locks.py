@@ -52,14 +52,21 @@ def covered(snapshot: Snapshot, locks: Sequence[tuple[str, str, str]]) -> pl.Dat
     by_where: dict[tuple[str, str], list[str]] = {}
     for item, sites, groups in locks:
         by_where.setdefault((sites, groups), []).append(item)
-    found = [_covered(snapshot, items, sites, groups) for (sites, groups), items in by_where.items()]
-    if not found:
+    if not by_where:
         return pl.DataFrame(schema=LOCKED)
+    items = pl.collect_all([_items(snapshot, named) for named in by_where.values()])
+    # Once for all locks: few datasets are locked, and there are many replicas.
+    datasets = pl.concat(items).select("dataset_id").unique().lazy()
+    candidates = snapshot.table("block_replicas").join(datasets, on="dataset_id", how="semi")
+    candidates = candidates.select(*LOCKED.names(), "group_id").collect().lazy()
+    found = [
+        _covered(snapshot, candidates, chosen.lazy(), *where) for where, chosen in zip(by_where, items, strict=True)
+    ]
     return pl.concat(pl.collect_all(found)).unique().sort(LOCKED.names())
 
 
-def _covered(snapshot: Snapshot, items: list[str], sites: str, groups: str) -> pl.LazyFrame:
-    replicas = snapshot.table("block_replicas").join(_items(snapshot, items), on="dataset_id", how="inner")
+def _covered(snapshot: Snapshot, replicas: pl.LazyFrame, items: pl.LazyFrame, sites: str, groups: str) -> pl.LazyFrame:
+    replicas = replicas.join(items, on="dataset_id", how="inner")
     replicas = replicas.filter(pl.col("only_block").is_null() | (pl.col("only_block") == pl.col("block_id")))
     for table, key, pattern in (("sites", "site_id", sites), ("groups", "group_id", groups)):
         chosen = _ids(snapshot, table, key, pattern)
@@ -108,8 +115,7 @@ def _check(wish: Wish, now: datetime) -> None:
     latest = now + timedelta(days=registry_settings().max_lock_days)
     if not wish.item:
         raise Refused("item: is empty")
-    for name in ("item", "sites", "groups"):
-        longest = DetoxLock._meta.get_field(name).max_length
+    for name, longest in (("item", 768), ("sites", 255), ("groups", 255)):
         if len(getattr(wish, name)) > longest:
             raise Refused(f"{name}: {getattr(wish, name)[:40]}… is longer than {longest} characters")
     if wish.expires <= now:

@@ -148,12 +148,9 @@ def _containing(kind: str, items: Sequence[str], sites: Sequence[str]) -> Reques
     by_site = RequestSite.objects.filter(site__in=sites, request_id__in=with_items.values("request_id"))
     with_both = by_site.values("request_id").annotate(found=Count("id")).filter(found=len(sites))
     found = Request.objects.filter(pk__in=with_both.values("request_id")).select_for_update()
-    by_status: dict[str, list[Request]] = {status: [] for status in OPEN_REQUEST}
-    for request in found.order_by("id"):
-        by_status[request.status].append(request)
-    if by_status["new"]:
-        return by_status["new"][0]
-    return by_status["activated"][-1] if by_status["activated"] else None
+    candidates = list(found.order_by("id"))
+    new = [request for request in candidates if request.status == "new"]
+    return new[0] if new else candidates[-1] if candidates else None
 
 
 def _again(request: Request, asker: Asker, wanted: Wanted) -> Request:

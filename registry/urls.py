@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from registry.classic import applock, inventory, locks, requests
@@ -17,7 +17,7 @@ _LOCKS = [
     path("list", locks.list_locks),
     path("set", locks.set_locks),
 ]
-CLASSIC: list[URLPattern] = [
+CLASSIC: list[URLPattern | URLResolver] = [
     path("request/copy", requests.copy),
     path("request/pollcopy", requests.poll_copy),
     path("request/cancelcopy", requests.cancel_copy),

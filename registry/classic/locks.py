@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from inventory import client
 from inventory.snapshot import Snapshot
@@ -20,6 +22,7 @@ from registry.models import DetoxLock
 from registry.naming import is_glob
 from registry.settings import registry_settings
 
+_SOON_DAYS = 7
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
 _SITES = Parameter("sites", "list", longest=255)
 _GROUPS = Parameter("groups", "list", longest=255)
@@ -78,7 +81,10 @@ def list_locks(call: Call) -> list[dict[str, Any]]:
     found = _chosen(call, chosen if "*" in users else chosen.filter(user__in=users))
     rows = list(found.order_by("-id")[:most])
     limit = f"; only the newest {most} are shown" if len(rows) == most else ""
-    call.message = f"{len(rows)} locks found{limit}"
+    soon = timezone.now() + timedelta(days=_SOON_DAYS)
+    ending = sum(lock.unlocked is None and lock.expires <= soon for lock in rows)
+    warning = f"; {ending} of them end within {_SOON_DAYS} days" if ending else ""
+    call.message = f"{len(rows)} locks found{limit}{warning}"
     return shown(list(reversed(rows)))
 
 

@@ -47,6 +47,8 @@ def test_listing_is_of_the_callers_own_unless_others_are_named(ann, bob, anyone)
     bob.data("detox/lock/lock", item=BIG, expires="10 days")
     assert [lock["item"] for lock in ann.data("detox/lock/list")] == ["/Big/*"]
     assert [lock["item"] for lock in ann.data("detox/lock/list", user="bob")] == [BIG]
+    assert ann.post("detox/lock/list", {})[1]["message"] == "1 locks found; 1 of them end within 7 days"
+    assert bob.post("detox/lock/list", {})[1]["message"] == "1 locks found"
     assert len(ann.data("detox/lock/list", user="*")) == len(anyone.data("detox/lock/list")) == 2
     assert [lock["user"] for lock in anyone.data("detoxlock/list", expires_after="5 days")] == ["bob"]
     assert anyone.data("detox/lock/list", service="prod")[0]["lockid"] == mine["lockid"]
