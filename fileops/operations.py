@@ -120,8 +120,8 @@ def _transfer(
 ) -> None:  # fmt: skip
     from fileops.storage.xrootd import XrootdStorage
 
-    between_servers = isinstance(source, XrootdStorage) and isinstance(destination, XrootdStorage)
-    if between_servers and task.size >= patience.third_party:
+    large = task.size >= patience.third_party
+    if large and isinstance(source, XrootdStorage) and isinstance(destination, XrootdStorage):
         try:
             destination.copy_from(source, task.lfn, temporary, patience.copy, stopped)
         except StorageError as error:

@@ -16,12 +16,15 @@ _LONGEST = 1024
 _TEMPORARY = ".dynamo-"
 
 
+Kind = Literal["file", "directory", "other"]
+
+
 @dataclass(frozen=True)
 class Entry:
     """Something in a directory: base name, size in bytes, time of last change in UTC seconds."""
 
     name: str
-    kind: Literal["file", "directory", "other"]
+    kind: Kind
     size: int
     modified: int
 

@@ -7,11 +7,11 @@ import errno
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fileops.errors import StorageError, from_os_error
-from fileops.storage.base import CHUNK, Entry, checked
+from fileops.storage.base import CHUNK, Entry, Kind, checked
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLAIN = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -87,7 +87,7 @@ class LocalStorage:
     def url(self, lfn: str) -> str:
         return (self.root / "/".join(self._parts(lfn))).as_uri()
 
-    def _parts(self, lfn: str) -> list[str]:
+    def _parts(self, lfn: str) -> Sequence[str]:
         path = self._locate(checked(lfn, self.site))
         return checked(f"/{path.lstrip('/')}", self.site).split("/")[1:]
 
@@ -98,7 +98,7 @@ class LocalStorage:
             yield place, parts[-1]
 
     @contextlib.contextmanager
-    def _directory(self, parts: list[str], make: bool = False) -> Iterator[int]:
+    def _directory(self, parts: Sequence[str], make: bool = False) -> Iterator[int]:
         place = os.open(self.root, _DIRECTORY & ~os.O_NOFOLLOW)
         try:
             for part in parts:
@@ -143,7 +143,7 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
 
 
 def _entry(name: str, status: os.stat_result) -> Entry:
-    kind = "file" if stat.S_ISREG(status.st_mode) else "directory" if stat.S_ISDIR(status.st_mode) else "other"
+    kind: Kind = "file" if stat.S_ISREG(status.st_mode) else "directory" if stat.S_ISDIR(status.st_mode) else "other"
     return Entry(name, kind, status.st_size, int(status.st_mtime))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fileops.errors import StorageError
-from fileops.storage.base import CHUNK, Entry, checked
+from fileops.storage.base import CHUNK, Entry, Kind, checked
 from fileops.storage.xrootd_client import PARTIAL, client, error_of, seconds, stopping_handler
 
 _MISSING_CHECKSUM = frozenset({errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
@@ -150,7 +150,7 @@ class XrootdStorage:
 
     def _entry(self, name: str, found: Any) -> Entry:
         flags = self._xrootd.flags.StatInfoFlags
-        kind = "directory" if found.flags & flags.IS_DIR else "other" if found.flags & flags.OTHER else "file"
+        kind: Kind = "directory" if found.flags & flags.IS_DIR else "other" if found.flags & flags.OTHER else "file"
         return Entry(name, kind, found.size, int(found.modtime))
 
     def _path(self, lfn: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +53,7 @@ def client(site: str) -> Any:
     Not to be used in a process that forks afterwards: the library's threads do not survive it.
     """
     try:
-        from XRootD import client as library
+        library: Any = importlib.import_module("XRootD.client")
     except ImportError as error:
         text = (
             f"{site} is an XRootD site, and the XRootD client is not installed here ({error}): "
@@ -87,9 +88,9 @@ def _code(status: Any, text: str) -> int:
 
 def stopping_handler(stopped: Callable[[], bool]) -> Any:
     """A handler of copies that ends them when ``stopped()`` becomes true."""
-    from XRootD.client.utils import CopyProgressHandler
+    utilities: Any = importlib.import_module("XRootD.client.utils")
 
-    class Handler(CopyProgressHandler):  # type: ignore[misc]
+    class Handler(utilities.CopyProgressHandler):  # type: ignore[misc]
         def should_cancel(self, jobId: int) -> bool:  # noqa: N803 - the library's name
             return stopped()
 
