@@ -1,0 +1,140 @@
+"""Admin pages: the log, the tables that follow it (both to look at only), and what operators tune."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from inventory import models
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Pages that show and change nothing: the inventory is changed by change sets."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+
+@admin.register(models.UpdateRecord)
+class UpdateRecordAdmin(ReadOnlyAdmin):
+    """Who changed what and when."""
+
+    list_display = ("sequence", "author", "service", "run", "time", "size", "counts")
+    list_filter = ("service",)
+    search_fields = ("=sequence", "author", "transaction", "=run")
+
+
+@admin.register(models.Leadership)
+class LeadershipAdmin(ReadOnlyAdmin):
+    """Who leads."""
+
+    list_display = ("epoch", "host", "process", "url", "head", "token")
+
+
+@admin.register(models.FollowerPosition)
+class FollowerPositionAdmin(ReadOnlyAdmin):
+    """How far the followers are."""
+
+    list_display = ("name", "sequence", "time")
+
+
+@admin.register(models.Group)
+class GroupAdmin(ReadOnlyAdmin):
+    list_display = ("name", "level")
+    list_filter = ("level",)
+    search_fields = ("name",)
+
+
+@admin.register(models.Site)
+class SiteAdmin(ReadOnlyAdmin):
+    list_display = ("name", "storage_type", "status", "backend")
+    list_filter = ("storage_type", "status")
+    search_fields = ("name", "host")
+
+
+@admin.register(models.PathRule)
+class PathRuleAdmin(ReadOnlyAdmin):
+    list_display = ("site", "protocol", "position", "chain", "lfn_pattern", "pfn_template")
+    list_select_related = ("site",)
+    search_fields = ("site__name", "protocol")
+
+
+@admin.register(models.Partition)
+class PartitionAdmin(ReadOnlyAdmin):
+    list_display = ("name", "definition")
+    search_fields = ("name",)
+
+
+@admin.register(models.Quota)
+class QuotaAdmin(ReadOnlyAdmin):
+    list_display = ("site", "partition", "quota")
+    list_filter = ("partition",)
+    list_select_related = ("site", "partition")
+    search_fields = ("site__name",)
+
+
+@admin.register(models.Dataset)
+class DatasetAdmin(ReadOnlyAdmin):
+    list_display = ("name", "status", "data_type", "is_open", "num_access")
+    list_filter = ("status", "is_open")
+    search_fields = ("name",)
+
+
+@admin.register(models.Block)
+class BlockAdmin(ReadOnlyAdmin):
+    list_display = ("name", "dataset", "size", "num_files", "is_open")
+    list_filter = ("is_open",)
+    list_select_related = ("dataset",)
+    search_fields = ("name", "dataset__name")
+
+
+@admin.register(models.File)
+class FileAdmin(ReadOnlyAdmin):
+    list_display = ("base_name", "directory", "size")
+    search_fields = ("base_name", "directory")
+
+
+@admin.register(models.DatasetReplica)
+class DatasetReplicaAdmin(ReadOnlyAdmin):
+    list_display = ("dataset", "site", "group", "growing")
+    list_filter = ("growing", "site", "group")
+    list_select_related = ("dataset", "site", "group")
+    search_fields = ("dataset__name", "site__name")
+
+
+@admin.register(models.BlockReplica)
+class BlockReplicaAdmin(ReadOnlyAdmin):
+    list_display = ("block", "dataset", "site", "group", "custodial", "size", "complete")
+    list_filter = ("complete", "custodial", "site", "group")
+    list_select_related = ("block", "dataset", "site", "group")
+    search_fields = ("dataset__name", "block__name", "site__name")
+
+
+@admin.register(models.TunedSetting)
+class TunedSettingAdmin(ModelAdmin):
+    """What operators set over the defaults; the page notes who did."""
+
+    list_display = ("component", "name", "value", "changed_by", "changed_at")
+    list_filter = ("component",)
+    search_fields = ("component", "name")
+    readonly_fields = ("changed_by", "changed_at")
+
+    def save_model(self, request: HttpRequest, obj: models.TunedSetting, form: Any, change: bool) -> None:
+        """Note the user."""
+        obj.changed_by = request.user.get_username()
+        super().save_model(request, obj, form, change)

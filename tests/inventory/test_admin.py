@@ -1,0 +1,46 @@
+"""The admin pages of the inventory show, and change nothing but settings."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from inventory.models import TunedSetting
+from inventory.relational import MODELS
+from tests.inventory.makers import small
+
+_PAGES = [model for name, model in MODELS.items() if name != "replica_files"]
+
+
+@pytest.fixture
+def operator(client, db):
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+@pytest.mark.slow
+def test_every_page_shows_what_the_tables_hold(operator, inventory):
+    inventory.commit(small())
+    inventory.follow()
+    for model in _PAGES:
+        name = model._meta.model_name
+        page = operator.get(reverse(f"admin:inventory_{name}_changelist"), {"q": "T2"})
+        assert page.status_code == 200, name
+        if row := model.objects.first():
+            assert operator.get(reverse(f"admin:inventory_{name}_change", args=[row.pk])).status_code == 200
+            assert operator.post(reverse(f"admin:inventory_{name}_delete", args=[row.pk])).status_code == 403
+        assert operator.get(reverse(f"admin:inventory_{name}_add")).status_code == 403
+    page = operator.get(reverse("admin:inventory_updaterecord_changelist"))
+    assert b"tester" in page.content
+
+
+def test_a_setting_notes_who_changed_it(operator):
+    row = {"component": "inventory", "name": "kept_versions", "value": "20"}
+    assert operator.post(reverse("admin:inventory_tunedsetting_add"), row).status_code == 302
+    assert TunedSetting.objects.get().changed_by == "boss"
+
+
+def test_all_models_that_operators_know_have_pages():
+    assert all(admin.site.is_registered(model) for model in _PAGES)

@@ -1,0 +1,136 @@
+"""The image as files: readers map versions while the leader publishes others."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import polars as pl
+import pytest
+
+from inventory import store as store_module
+from inventory.changes import ChangeSet
+from inventory.errors import InventoryUnavailable, VersionGone
+from inventory.image import CHUNK_DATASETS, Image
+from inventory.packing import PackingDamaged, pack, unpack
+from inventory.remote import LocalImage
+from inventory.resolve import resolve
+from inventory.schema import TABLES
+from inventory.store import ImageUnreadable, Store, mapped, read_manifest
+from tests.inventory.makers import D, same, small
+
+
+def grown(image: Image, number: int) -> Image:
+    """The next version: one more file."""
+    row = {"dataset": D, "block": "b1", "lfn": f"/more/{number}", "size": number}
+    changes = small() if image.version == 0 else ChangeSet("a", 1).put("files", [row])
+    return image.after(resolve(image.snapshot(), changes, number), image.version + 1, number)
+
+
+def test_a_mapped_version_is_the_image_and_only_changed_chunks_are_written(tmp_path):
+    store = Store(tmp_path, kept=4)
+    first = store.publish(grown(Image.from_frames({}), 1))
+    before = {path.name for path in tmp_path.glob("*.arrow")}
+    second = store.publish(grown(first, 2))
+    new = {path.name.rsplit("-", 3)[0] for path in tmp_path.glob("*.arrow") if path.name not in before}
+    assert new == {"datasets", "blocks", "files", "block_replicas", "replica_files"}
+    opened = LocalImage(tmp_path).snapshot()
+    assert opened.version == 2
+    for name in TABLES:
+        assert same(opened.frame(name), second.snapshot().frame(name)), name
+
+
+def test_old_versions_go_and_what_is_mapped_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "_KEPT_SECONDS", -1)
+    store, image = Store(tmp_path, kept=2), Image.from_frames({})
+    reader, held = LocalImage(tmp_path), []
+    for number in range(8):
+        image = store.publish(grown(image, number))
+        held.append(reader.snapshot())
+    assert len(list(tmp_path.glob("[0-9]*.json"))) == 2
+    assert [snapshot.table("files").select(pl.len()).collect().item() for snapshot in held] == [3, *range(4, 11)]
+    with pytest.raises(VersionGone):
+        reader.snapshot(version=1)
+    assert reader.snapshot(version=7).frame("files").height == 9
+
+
+def test_files_of_an_earlier_server_go_when_the_new_one_has_published(tmp_path):
+    image = Store(tmp_path, kept=2).publish(grown(Image.from_frames({}), 1))
+    earlier = set(tmp_path.glob("*.arrow"))
+    store = Store(tmp_path, kept=2)
+    assert LocalImage(tmp_path).snapshot().frame("files").height == 3
+    store.publish(image)
+    assert not earlier & set(tmp_path.glob("*.arrow"))
+    assert LocalImage(tmp_path).snapshot().frame("files").height == 3
+
+
+@pytest.mark.slow
+def test_readers_never_see_half_a_version_while_versions_come_and_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "_KEPT_SECONDS", -1)
+    store, image = Store(tmp_path, kept=1), Image.from_frames({})
+    image = store.publish(grown(image, 0))
+    wrong, seen, done = [], set(), threading.Event()
+
+    def read():
+        reader = LocalImage(tmp_path)
+        while not done.is_set():
+            snapshot = reader.snapshot()
+            block = snapshot.frame("blocks").row(by_predicate=pl.col("name") == "b1", named=True)
+            seen.add(snapshot.version)
+            if not block["num_files"] == snapshot.frame("files").height == snapshot.version + 2:
+                wrong.append(snapshot.version)
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 60):
+        image = store.publish(grown(image, number))
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong and len(seen) > 3
+
+
+def test_a_version_that_does_not_come_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("inventory.remote._WAIT_SECONDS", 0.05)
+    Store(tmp_path, kept=1).publish(Image.from_frames({}))
+    with pytest.raises(InventoryUnavailable, match="did not come"):
+        LocalImage(tmp_path).snapshot(at_least=5)
+
+
+def test_damaged_files_are_told(tmp_path):
+    for name, content in {"a.json": "{", "b.json": "[]", "c.json": '{"version": 1}'}.items():
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ImageUnreadable):
+            read_manifest(tmp_path / name)
+    (tmp_path / "x.arrow").write_bytes(b"nothing of it" * 10)
+    with pytest.raises(ImageUnreadable):
+        mapped(tmp_path / "x.arrow")
+    with pytest.raises(VersionGone):
+        mapped(tmp_path / "y.arrow")
+    Store(tmp_path / "image", kept=1).publish(Image.from_frames({}))
+    next((tmp_path / "image").glob("groups-*")).unlink()
+    with pytest.raises(InventoryUnavailable, match="lacks files"):
+        LocalImage(tmp_path / "image").snapshot()
+
+
+def test_datasets_are_looked_up_in_their_chunks_only():
+    names = [{"name": f"/d{number}/x/Y"} for number in range(CHUNK_DATASETS + 10)]
+    changes = ChangeSet("a", 1).put("datasets", names)
+    image = Image.from_frames({})
+    image = image.after(resolve(image.snapshot(), changes, 1), 1, 1)
+    assert sorted(image.chunks["datasets"]) == [0, 1]
+    ids = pl.Series("dataset_id", [CHUNK_DATASETS + 5, 3], dtype=pl.UInt32)
+    found = image.snapshot().of_datasets("datasets", ids)
+    assert found["dataset_id"].to_list() == [3, CHUNK_DATASETS + 5]
+    assert image.snapshot().table("datasets").select(pl.len()).collect().item() == len(names)
+
+
+def test_packed_frames_come_back_and_damage_is_told():
+    frame = pl.DataFrame({"name": ["a", None], "size": [1, 2]})
+    data = pack({"author": "é"}, [("put", "sites", frame)])
+    about, ((kind, name, back),) = unpack(data)
+    assert (about, kind, name) == ({"author": "é"}, "put", "sites") and back.equals(frame)
+    for wrong in (b"", b"xx", data[:-1], data + b"x", data[:4] + b"\xff" + data[5:], json.dumps({}).encode()):
+        with pytest.raises(PackingDamaged):
+            unpack(wrong)
