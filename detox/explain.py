@@ -6,6 +6,7 @@ question, and read by a plain walk down the stack, one block at a time.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,14 +19,13 @@ from detox import history
 from detox.build import build_image
 from detox.columns import ImageColumns, Part, columns_of
 from detox.image import Image
-from detox.membership import Definitions
 from detox.models import Cycle, CycleSite
 from detox.segments import Array
 from inventory.errors import InventoryError
 from inventory.partitions import definitions
 from inventory.policy.compiler import in_force, predicate_expression, with_variables
 from inventory.policy.facts import Facts
-from inventory.policy.model import Line, Policy, Predicate
+from inventory.policy.model import Condition, Line, Policy, Predicate
 from inventory.policy.parser import parse_policy
 from inventory.policy.variables import VARIABLES
 from inventory.snapshot import Snapshot
@@ -39,13 +39,16 @@ class CannotExplain(InventoryError):
 
 @dataclass(frozen=True)
 class Given:
-    """What a cycle's decisions were made of (see ``history.read_inputs``), and ``image``, what came out for every block."""
+    """What the decisions on one dataset were made of (see ``history.read_inputs``), and ``image``, what came out for its blocks.
+
+    ``newest``: the newest last_update of the partition.
+    """
 
     snapshot: Snapshot
     policy: Policy
-    partitions: Definitions
     facts: Facts
     image: pl.DataFrame
+    newest: int
     now: int
 
 
@@ -54,14 +57,20 @@ def of_cycle(cycle: Cycle, site: str, dataset: str) -> dict[str, Any]:
     row = CycleSite.objects.filter(cycle=cycle, site=site).first()
     if row is None:
         raise CannotExplain(f"{site[:100]!r} is not a site of {cycle}")
+    story = explain(given_of(cycle, dataset), site, dataset)
+    return {"cycle": cycle.pk, "partition": cycle.partition, "site_reason": row.reason, **story}
+
+
+def given_of(cycle: Cycle, dataset: str) -> Given:
+    """What the cycle kept that concerns the dataset. Raises :class:`CannotExplain`."""
     try:
-        snapshot, facts = history.read_inputs(cycle.pk)
-        image = history.read(cycle.pk, "image")
+        whole = history.scan(cycle.pk, "image")
+        image = whole.filter(pl.col("dataset") == dataset).collect()
+        snapshot, facts = history.read_inputs(cycle.pk, image["dataset_id"].unique())
     except history.NotKept as error:
         raise CannotExplain(str(error)) from error
-    policy = parse_policy(cycle.policy, cycle.policy_file)
-    story = explain(Given(snapshot, policy, definitions(snapshot), facts, image, cycle.now), site, dataset)
-    return {"cycle": cycle.pk, "partition": cycle.partition, "site_reason": row.reason, **story}
+    newest = whole.select(pl.col("last_update").max()).collect().item() or 0
+    return Given(snapshot, parse_policy(cycle.policy, cycle.policy_file), facts, image, newest, cycle.now)
 
 
 def explain(given: Given, site: str, dataset: str) -> dict[str, Any]:
@@ -69,24 +78,31 @@ def explain(given: Given, site: str, dataset: str) -> dict[str, Any]:
 
     A look: ``others``, the replicas that there were elsewhere; ``lines``, each with ``number``, ``text``, ``in_force``,
     ``tests`` ([{text, value, holds}]), ``left`` (blocks before it), ``taken``; ``decided``: the outcome's part; ``agrees``: whether
-    the walk decided as the cycle did, which it always should.
-    Raises :class:`CannotExplain`.
+    the walk decided as the cycle did, which it always should. Raises :class:`CannotExplain`.
     """
-    image, _ = build_image(given.snapshot, given.policy, given.partitions, given.facts, given.now)
+    mine = given.image.with_row_index("row").filter(pl.col("site") == site)
+    if mine.is_empty():
+        raise CannotExplain(f"{dataset[:200]!r} had nothing of the partition at {site} when the cycle looked")
+    image = _image(given)
     names = {
         predicate.variable for line in given.policy.stack if line.condition for predicate in line.condition.predicates
     }
     columns = ImageColumns(image, given.snapshot, given.facts, names, given.now)
-    mine = given.image.with_row_index("row").filter(pl.col("site") == site, pl.col("dataset") == dataset)
-    if mine.is_empty():
-        raise CannotExplain(f"{dataset[:200]!r} had nothing of the partition at {site} when the cycle looked")
+    replica = int(image.rows.replica[mine["row"][0]])
+    looks = [_look(image, columns, given, replica, moment, decided) for moment, decided in _moments(mine)]
+    return {"site": site, "dataset": dataset, "outcome": _outcome(mine), "looks": looks}
+
+
+def _image(given: Given) -> Image:
+    """The image at the start of the cycle, as far as it concerns the dataset. Its rows are those of ``given.image``."""
+    sites = tuple(given.image["site"].unique().sort())
+    there = Condition((Predicate("site.name", "in", sites),), None, None, "")
+    policy = dataclasses.replace(given.policy, on=(there,))
+    image, _ = build_image(given.snapshot, policy, definitions(given.snapshot), given.facts, given.now)
     if len(given.image) != len(image.present):
         raise CannotExplain("the cycle's inputs make another image now: a plugin has changed what a variable means")
-    replica = int(image.rows.replica[mine["row"][0]])
-    looks = [
-        _look(image, columns, given, replica, moment, decided) for moment, decided in _moments(mine)
-    ]  # fmt: skip
-    return {"site": site, "dataset": dataset, "outcome": _outcome(mine), "looks": looks}
+    image.newest = given.newest
+    return image
 
 
 def _moments(mine: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -115,16 +131,13 @@ def _look(
 
 def _set_moment(image: Image, given: Given, replica: int, moment: int) -> None:
     """Make the image of the replica's dataset what it was after ``moment`` removals."""
-    dataset = np.array([image.replica_dataset[replica]])
-    replicas = image.replicas_of(dataset)
-    first, last = int(image.first_row[replicas[0]]), int(image.first_row[replicas[-1] + 1])
-    then = given.image.slice(first, last - first)
-    image.present[first:last] = (then["gone_at"].fill_null(moment) >= moment).to_numpy()
+    then = given.image
+    image.present[:] = (then["gone_at"].fill_null(moment) >= moment).to_numpy()
     changed = (then["reowned_at"].fill_null(moment) < moment).to_numpy()
     numbers = {group: number for number, group in enumerate(given.snapshot.frame("groups")["group_id"])}
     before, after = (then[name].replace_strict(numbers).to_numpy() for name in ("group_id", "new_group_id"))
-    image.set_owners(np.arange(first, last), np.where(changed, after, before))
-    image.refresh(dataset)
+    image.set_owners(np.arange(len(then)), np.where(changed, after, before))
+    image.refresh(np.array([image.replica_dataset[replica]]))
 
 
 def _others(image: Image, replica: int) -> list[dict[str, Any]]:

@@ -90,14 +90,18 @@ def keep_inputs(cycle: int, snapshot: Snapshot, facts: Facts, datasets: pl.Serie
     _write_text(json.dumps(about), directory / "about.json")
 
 
-def read_inputs(cycle: int) -> tuple[Snapshot, Facts]:
-    """What the cycle's decisions were made of. Raises :class:`NotKept`."""
+def read_inputs(cycle: int, datasets: pl.Series | None = None) -> tuple[Snapshot, Facts]:
+    """What the cycle's decisions were made of; with ``datasets`` only blocks and replicas of these (ids). Raises :class:`NotKept`."""
     directory = directory_of(cycle) / "inputs"
     if not (directory / "about.json").exists():
         raise NotKept(f"cycle {cycle}: what its decisions were made of is not kept any more")
     about = json.loads((directory / "about.json").read_text())
-    frames = {name: pl.read_parquet(directory / f"{name}.parquet") for name in (*_WHOLE, *_OF_DATASETS)}
-    frames = {name: frame.cast(dict(TABLES[name].schema)) for name, frame in frames.items()}
+    frames = {}
+    for name in (*_WHOLE, *_OF_DATASETS):
+        table = pl.scan_parquet(directory / f"{name}.parquet")
+        if datasets is not None and name in _OF_DATASETS:
+            table = table.filter(pl.col("dataset_id").is_in(datasets.implode()))
+        frames[name] = table.collect().cast(dict(TABLES[name].schema))
     facts = {name: pl.read_parquet(directory / f"fact_{name}.parquet") for name in _FACTS}
     snapshot = Snapshot.from_frames(frames, about["version"], about["time"])
     known = dataclasses.replace(Facts.none(), **facts, protected_sites=tuple(about["protected_sites"]))

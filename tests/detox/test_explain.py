@@ -10,8 +10,7 @@ from django.core.management import CommandError, call_command
 
 from detox import history
 from detox.cycle import run_cycle
-from detox.explain import CannotExplain, Given, explain, of_cycle
-from inventory.partitions import definitions
+from detox.explain import CannotExplain, explain, given_of, of_cycle
 from tests.detox import store
 from tests.detox.test_whole_inventory import GOLDEN, loaded  # noqa: F401 - a fixture
 
@@ -79,9 +78,7 @@ def test_a_line_whose_date_is_past_is_told_as_such(inventory) -> None:
 def test_explanations_agree_with_all_decisions_of_a_whole_cycle(loaded, case: str) -> None:  # noqa: F811
     policy = store.parsed((GOLDEN / f"{case}.txt").read_text())
     cycle = run_cycle(policy, "alice")
-    snapshot, facts = history.read_inputs(cycle.pk)
     image = history.read(cycle.pk, "image")
-    given = Given(snapshot, policy, definitions(snapshot), facts, image, cycle.now)
     pairs = (
         image.filter(image["gone_at"].is_not_null() | image["decision"].is_not_null())
         .select("site", "dataset")
@@ -89,8 +86,8 @@ def test_explanations_agree_with_all_decisions_of_a_whole_cycle(loaded, case: st
     )
     chosen = pairs.sort("site", "dataset").gather_every(max(1, len(pairs) // 60))
     assert len(chosen) >= 50
-    wrong = [pair for pair in chosen.iter_rows() if not all(look["agrees"] for look in explain(given, *pair)["looks"])]
-    assert wrong == []
+    stories = {(site, name): explain(given_of(cycle, name), site, name) for site, name in chosen.iter_rows()}
+    assert [place for place, story in stories.items() if not all(look["agrees"] for look in story["looks"])] == []
 
 
 def test_what_cannot_be_explained_is_told(inventory) -> None:
