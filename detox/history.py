@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from django.conf import settings
@@ -20,22 +21,23 @@ from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
 
 DECISIONS = ("deleted", "kept", "protected")
-FRAMES: dict[str, pl.Schema] = {
-    "decisions": pl.Schema({
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "decisions": {
         "site": pl.String, "dataset": pl.String, "decision": pl.Enum(DECISIONS), "line": pl.Int32,
         "num_blocks": pl.UInt32, "size": pl.Int64,
-    }),
-    "image": pl.Schema({
+    },
+    "image": {
         "site_id": pl.UInt16, "dataset_id": pl.UInt32, "block_id": pl.UInt32, "site": pl.String, "dataset": pl.String,
         "group_id": pl.UInt16, "new_group_id": pl.UInt16, "size": pl.Int64, "complete": pl.Boolean,
         "last_update": pl.Int64, "locked": pl.Boolean, "decision": pl.Enum(DECISIONS), "line": pl.Int32,
         "decided_at": pl.Int32, "gone_at": pl.Int32, "reowned_at": pl.Int32,
-    }),
-    "plan": pl.Schema({
+    },
+    "plan": {
         "site": pl.String, "dataset": pl.String, "block": pl.String, "group": pl.String, "new_group": pl.String,
         "deleted": pl.Boolean, "whole": pl.Boolean,
-    }),
+    },
 }  # fmt: skip
+FRAMES = {name: pl.Schema(columns) for name, columns in _COLUMNS.items()}
 """``decisions``: one row per site, dataset, list and deciding line (0: the default). ``image``: that of ``Decisions``, by block.
 
 ``plan``: block replicas that go (``deleted``; ``whole``: all that the image holds of that dataset there goes) or change hands
@@ -59,7 +61,7 @@ def directory_of(cycle: int) -> Path:
 def keep(cycle: int, frames: dict[str, pl.DataFrame]) -> None:
     """Write frames named in ``FRAMES``; they are on the disk when this returns."""
     for name, frame in frames.items():
-        _write(frame.select(FRAMES[name].names()).cast(dict(FRAMES[name])), directory_of(cycle) / f"{name}.parquet")
+        _write(frame.select(FRAMES[name].names()).cast(FRAMES[name]), directory_of(cycle) / f"{name}.parquet")
 
 
 def read(cycle: int, name: str) -> pl.DataFrame:
@@ -101,7 +103,7 @@ def read_inputs(cycle: int, datasets: pl.Series | None = None) -> tuple[Snapshot
         table = pl.scan_parquet(directory / f"{name}.parquet")
         if datasets is not None and name in _OF_DATASETS:
             table = table.filter(pl.col("dataset_id").is_in(datasets.implode()))
-        frames[name] = table.collect().cast(dict(TABLES[name].schema))
+        frames[name] = table.collect().cast(TABLES[name].schema)
     facts = {name: pl.read_parquet(directory / f"fact_{name}.parquet") for name in _FACTS}
     snapshot = Snapshot.from_frames(frames, about["version"], about["time"])
     known = dataclasses.replace(Facts.none(), **facts, protected_sites=tuple(about["protected_sites"]))

@@ -40,5 +40,5 @@ def _named(rows: pl.DataFrame, snapshot: Snapshot) -> pl.DataFrame:
     schema = FRAMES["plan"]
     return (
         rows.join(new_groups, on="new_group_id", how="left").join(blocks, on="block_id", how="left")
-        .select(schema.names()).cast(dict(schema))
+        .select(schema.names()).cast(schema)
     )  # fmt: skip
