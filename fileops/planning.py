@@ -15,7 +15,7 @@ from fileops.settings import FileopsSettings
 from inventory.snapshot import Snapshot
 from registry.locks import locked
 
-_REVIEWED = 20_000
+_REVIEWED = 50_000
 _PUT_OFF = 60.0
 _CHUNK = 500
 
@@ -36,12 +36,18 @@ class Planned:
             self.held[reason] = self.held.get(reason, 0) + count
 
 
-def plan(snapshot: Snapshot, settings: FileopsSettings, now: datetime, seed: int) -> Planned:
-    """Hold, release, settle and batch; ``seed`` drives the choice among equal sources."""
+def plan(snapshot: Snapshot, settings: FileopsSettings, now: datetime, seed: int, *, review: bool = True) -> Planned:
+    """Hold, release, settle and batch; ``seed`` drives the choice among equal sources.
+
+    ``review``: look for new sources of held files, too; only a new version of the inventory can have any.
+    """
     planned = Planned()
     sites = snapshot.frame("sites").select("name", "status")
     ready = set(sites.filter(pl.col("status") == "READY")["name"])
-    planned.released = _release(snapshot, ready, settings, now, seed)
+    planned.released = _release(snapshot, ready, settings, now)
+    if review:
+        held = Subscription.objects.filter(state=State.HELD, reason__in=[Reason.NO_SOURCE, Reason.ALL_FAILED])
+        planned.released += waiting.happen(Event.RELEASED, _sourced(snapshot, held, seed), message="")
     for site in waiting.sites_with(WAITING):
         if site not in ready:
             planned.hold(Reason.SITE_UNAVAILABLE, _hold_site(site, set(sites["name"])))
@@ -139,13 +145,12 @@ def _put_off(ids: list[int], now: datetime) -> int:
     )
 
 
-def _release(snapshot: Snapshot, ready: set[str], settings: FileopsSettings, now: datetime, seed: int) -> int:
+def _release(snapshot: Snapshot, ready: set[str], settings: FileopsSettings, now: datetime) -> int:
     """Let go what was held for a reason that has passed."""
     held = Subscription.objects.filter(state=State.HELD)
     returned = held.filter(reason=Reason.SITE_UNAVAILABLE, site__in=ready)
     rested = held.filter(reason=Reason.DESTINATION_FULL, updated__lt=now - timedelta(seconds=settings.full_retry))
     ids = [*returned.values_list("id", flat=True), *rested.values_list("id", flat=True)]
-    ids += _sourced(snapshot, held.filter(reason__in=[Reason.NO_SOURCE, Reason.ALL_FAILED]), seed)
     bolted = waiting.frame_of(held.filter(reason=Reason.LOCKED)[:_REVIEWED])
     ids += bolted.join(_locked(snapshot, bolted, now), on="id", how="anti")["id"].to_list() if bolted.height else []
     return waiting.happen(Event.RELEASED, ids, message="")

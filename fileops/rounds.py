@@ -76,6 +76,7 @@ class _Round:
     seed: int
     summary: Summary
     storages: dict[str, Storage] = field(default_factory=dict)
+    reviewed: int = -1
 
     def go(self, seconds: float | None) -> None:
         try:
@@ -109,8 +110,11 @@ class _Round:
         except InventoryUnavailable as error:
             self._note(str(error))
             return
-        self._planned(plan(self.snapshot, self.settings, timezone.now(), self.seed))
+        self._planned(
+            plan(self.snapshot, self.settings, timezone.now(), self.seed, review=self.snapshot.version != self.reviewed)
+        )
         self.seed += 1
+        self.reviewed = self.snapshot.version
 
     def _write(self) -> None:
         """Carry out deletion requests and report what is done; both need the turn to write."""

@@ -34,6 +34,8 @@ class FileopsSettings:
     """So many answers in a row that say a site is down, and it is left alone for the rest of the round."""
     replica_grace: float = 3600.0
     """A subscription waits so long for its replica to appear in the inventory, then it is cancelled."""
+    lost_after: float = 86400.0
+    """An incomplete replica for which nothing is open gets its missing files subscribed again after so long."""
     full_retry: float = 21600.0
     """A copy held because its site was full is tried again after so long."""
     report_after_days: float = 7.0

@@ -79,6 +79,15 @@ def _meet_open(keys: Sequence[str], operation: str, now: datetime) -> tuple[set[
     return existing, cancelled
 
 
+def without_open(files: pl.DataFrame) -> pl.DataFrame:
+    """Those of ``files`` (lfn, site: String) for which nothing is open at their sites."""
+    keys = [file_key(*row) for row in files.select("site", "lfn").iter_rows()]
+    taken: set[str] = set()
+    for chunk in _chunks(keys):
+        taken.update(Subscription.objects.filter(open_key__in=chunk).values_list("key", flat=True))
+    return files.filter(pl.Series([key not in taken for key in keys], dtype=pl.Boolean))
+
+
 def cancel(rows: models.QuerySet[Subscription], message: str, now: datetime | None = None) -> int:
     """Cancel those of ``rows`` that are open; what a backend has in its hands is left to it to notice."""
     return rows.filter(state__in=OPEN).update(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from fileops.models import Operation, Subscription, file_key
-from fileops.subscriptions import FILES, Subscribed
+from fileops.models import Operation
+from fileops.subscriptions import FILES, Subscribed, without_open
 from fileops.subscriptions import subscribe as subscribe_files
-
-_CHUNK = 500
 
 
 def subscribe(site: str, files: pl.DataFrame, author: str, cause: str = "") -> Subscribed:
@@ -17,16 +15,10 @@ def subscribe(site: str, files: pl.DataFrame, author: str, cause: str = "") -> S
     A file that has an open subscription there is left to that one: somebody wants it, or it is going anyway. Should the
     inventory come to know a file before its turn, its deletion is cancelled.
     """
-    rows = files.select("lfn", "size").unique("lfn", maintain_order=True)
-    keys = [file_key(site, lfn) for lfn in rows["lfn"]]
-    taken: set[str] = set()
-    for start in range(0, len(keys), _CHUNK):
-        opened = Subscription.objects.filter(open_key__in=keys[start : start + _CHUNK])
-        taken.update(opened.values_list("key", flat=True))
-    free = rows.filter(pl.Series([key not in taken for key in keys], dtype=pl.Boolean))
+    rows = files.select("lfn", "size").unique("lfn", maintain_order=True).with_columns(pl.lit(site).alias("site"))
+    free = without_open(rows)
     nameless = free.with_columns(
-        pl.lit("").alias("dataset"), pl.lit("").alias("block"), pl.lit(site).alias("site"),
-        pl.lit(None, dtype=pl.UInt32).alias("adler32"),
-    )  # fmt: skip
+        pl.lit("").alias("dataset"), pl.lit("").alias("block"), pl.lit(None, dtype=pl.UInt32).alias("adler32")
+    )
     made = subscribe_files(nameless.select(FILES.names()), Operation.DELETE, author, cause)
-    return Subscribed(made.made, made.existing + len(taken), made.cancelled)
+    return Subscribed(made.made, made.existing + rows.height - free.height, made.cancelled)

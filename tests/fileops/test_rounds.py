@@ -12,7 +12,7 @@ import redis
 from django.db import transaction
 from django.utils import timezone
 
-from fileops import complete
+from fileops import complete, tasks
 from fileops.models import Completion, DirectoryToClean, Subscription
 from fileops.rounds import Summary, advance
 from fileops.subscriptions import (
@@ -22,6 +22,7 @@ from fileops.subscriptions import (
     subscribe_copies,
     subscribe_deletions,
 )
+from fileops.tasks import remake
 from fileops.unmanaged import subscribe as subscribe_unmanaged
 from inventory.changes import ChangeSet
 from inventory.models import TunedSetting
@@ -290,3 +291,40 @@ def test_an_orphan_that_somebody_wants_is_left_alone(live: Live) -> None:
     assert (answer.made, answer.existing, answer.cancelled) == (0, 1, 0)
     advance()
     assert live.where()["C"] == (True, 5)
+
+
+def test_lost_subscriptions_are_made_again(live: Live) -> None:
+    live.inventory.put(groups=[{"name": "Physics"}])
+    row = {"dataset": DATASET, "site": "C", "group": "Physics"}
+    live.inventory.put(
+        dataset_replicas=[{**row, "growing": False}],
+        block_replicas=[{**row, "block": BLOCK, "complete": False, "last_update": 1000}],
+    )
+    assert remake() == 5
+    assert remake() == 0  # they are open now
+    assert set(Subscription.objects.values_list("cause", flat=True)) == {"its subscription was lost"}
+    assert advance().copied == 5
+    assert remake() == 0
+
+
+def test_what_nobody_owns_or_changed_lately_is_not_lost(live: Live) -> None:
+    live.inventory.put(groups=[{"name": "Physics"}])
+    for site, group, changed in (("B", "Physics", int(timezone.now().timestamp())), ("C", "None", 1000)):
+        row = {"dataset": DATASET, "site": site, "group": group}
+        live.inventory.put(
+            dataset_replicas=[{**row, "growing": False}],
+            block_replicas=[{**row, "block": BLOCK, "complete": False, "last_update": changed}],
+        )
+    assert remake() == 0
+
+
+def test_every_schedule_names_a_task_that_workers_know() -> None:
+    from dynamo_site.celery import app
+
+    app.loader.import_default_modules()
+    assert {"fileops.advance", "fileops.remake"} == {schedule.task for schedule in tasks.SCHEDULES} & set(app.tasks)
+
+
+def test_a_round_by_the_worker(live: Live) -> None:
+    live.wants_copy("C")
+    assert tasks.advance()["copied"] == 5
