@@ -40,7 +40,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 FRAMES = {name: pl.Schema(columns) for name, columns in _COLUMNS.items()}
 """``decisions``: one row per site, dataset, list and deciding line (0: the default). ``image``: that of ``Decisions``, by block.
 
-``plan``: block replicas that go (``deleted``; ``whole``: all that the image holds of that dataset there goes) or change hands
+``plan``: block replicas that go (``deleted``; ``whole``: all block replicas of that dataset there go) or change hands
 from ``group`` to ``new_group``; a null block stands for a dataset replica without any.
 """
 
