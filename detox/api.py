@@ -67,7 +67,7 @@ def summary(call: Call, test: bool) -> dict[str, Any]:
 
 def _site_data(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "name": row["site"], "quota": row["quota"] / _TB, "status": int(row["ready"]),
+        "name": row["site"], "quota": max(0, row["quota"]) / _TB, "status": int(row["ready"]),
         "protect": row["protected"] / _TB, "keep": row["kept"] / _TB, "delete": row["deleted"] / _TB,
         "protect_prev": row["protected_before"] / _TB, "keep_prev": row["kept_before"] / _TB,
     }  # fmt: skip

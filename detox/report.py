@@ -30,9 +30,10 @@ def summary_text(summary: dict[str, Any]) -> str:
 
 
 def _site_line(site: dict[str, Any], width: int) -> str:
-    columns = ("quota", "occupied_before", "occupied_after", "protected", "kept", "deleted")
+    columns = ("occupied_before", "occupied_after", "protected", "kept", "deleted")
     volumes = " ".join(f"{site[column] / _TB:9.2f}" for column in columns)
-    return f"{site['site']:{width}} {volumes}  {site['reason']}"
+    quota = "no limit" if site["quota"] < 0 else f"{site['quota'] / _TB:.2f}"
+    return f"{site['site']:{width}} {quota:>9} {volumes}  {site['reason']}"
 
 
 def datasets_text(found: dict[str, Any]) -> str:
