@@ -108,7 +108,7 @@ def _note(
 
 
 def _tell(progress: Progress, seen: _Seen) -> None:
-    if len(seen.directories) % 1000 == 0:
+    if seen.directories and len(seen.directories) % 1000 == 0:
         progress(f"{len(seen.directories)} directories, {len(seen.files)} files, {len(seen.unlisted)} unlisted")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +51,20 @@ class DemoSite:
             xrootd.give(self.root, owner)
 
     def lfns(self) -> set[str]:
-        """All files on disk below /store, by LFN."""
-        return {f"/{path.relative_to(self.root)}" for path in self.root.glob("store/**/*") if path.is_file()}
+        """All files on disk below /store, by LFN; a directory that goes meanwhile has none."""
+        found = os.walk(self.root / "store")
+        return {f"/{Path(directory, name).relative_to(self.root)}" for directory, _, names in found for name in names}
 
     def used(self) -> int:
         """Bytes on disk."""
-        return sum(path.stat().st_size for path in self.root.glob("store/**/*") if path.is_file())
+        return sum(_size(self.path(lfn)) for lfn in self.lfns())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def make_sites(directory: Path, ports: list[int] | None) -> list[DemoSite]:

@@ -80,6 +80,9 @@ class Story:
             dynamo.inject({"site": site_document(self.sites), "group": GROUPS}, sync=True)
             for start in range(0, len(self.datasets), _INJECTED_AT_ONCE):
                 dynamo.inject(catalogue.injection_document(self.datasets[start : start + _INJECTED_AT_ONCE]), sync=True)
+        ranks = self.home.directory / "popularity.csv"
+        tables.write_popularity(self.datasets, ranks)
+        self._manage("inventory", "load", "--attributes", str(ranks), "--author", accounts.OPERATOR)
         snapshot = client.snapshot()
         present = agreement.files_present(snapshot).height
         self._claim(present == written, f"{written} files on disk are {present} in the inventory")

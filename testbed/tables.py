@@ -11,6 +11,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from rich.table import Table
 
 from inventory.partitions import occupancy as occupancies
+from inventory.policy.parser import parse_partitions
 from inventory.snapshot import Snapshot
 from testbed.catalogue import DemoDataset
 from testbed.sites import DemoSite
@@ -27,9 +28,20 @@ def quicken_schedules() -> None:
 
 def partition_rows(path: Path) -> list[dict[str, str]]:
     """Names and definitions of a file of partitions, as a change set wants them."""
-    lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
-    parts = [line.partition(":") for line in lines]
-    return [{"name": name.strip(), "definition": definition.strip()} for name, _, definition in parts]
+    definitions = parse_partitions(path.read_text(), str(path))
+    return [
+        {"name": name, "definition": f"[{', '.join(meaning)}]" if isinstance(meaning, tuple) else meaning.text}
+        for name, meaning in definitions.items()
+    ]
+
+
+def write_popularity(datasets: Sequence[DemoDataset], path: Path) -> None:
+    """What a popularity service would tell: the usage rank of every dataset, as CSV."""
+    ranks = {
+        "dataset": [dataset.name for dataset in datasets],
+        "usage_rank": [dataset.usage_rank for dataset in datasets],
+    }
+    pl.DataFrame(ranks).write_csv(path)
 
 
 def copy_candidate(datasets: Sequence[DemoDataset], there: Sequence[str], missing: Sequence[str]) -> DemoDataset:

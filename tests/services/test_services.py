@@ -30,6 +30,7 @@ def test_mariadb_distinguishes_case_and_trailing_text(mariadb_url):
     cursor = server.cursor()
     cursor.execute("SELECT VERSION(), 'a' = 'A'")
     version, equal = cursor.fetchone()
+    assert not equal
     assert version.startswith("10.11") or "MariaDB" in version
     server.close()
     assert connection.vendor in {"sqlite", "mysql"}

@@ -1,0 +1,98 @@
+"""``python -m testbed.screenshots``: pictures of a running demo's pages for the documentation, desktop and phone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+from testbed import browser
+
+_SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+_OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page to take: its name and address, and a link on it to follow first (CSS selector)."""
+
+    name: str
+    path: str
+    follow: str = ""
+
+
+SHOTS = (
+    Shot("overview", "/"), Shot("detox", "/detox/"), Shot("detox-site", "/detox/", "a[href*='/site/T2_US_MIT']"),
+    Shot("requests", "/requests/"), Shot("request", "/requests/1/"), Shot("files", "/files/"),
+    Shot("consistency", "/consistency/"), Shot("check", "/consistency/", "td a"), Shot("administration", "/admin/"),
+)  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m testbed.screenshots", description=__doc__)
+    parser.add_argument(
+        "--home", type=Path, default=Path("var", "demo"), help="home of the running demo (default: %(default)s)"
+    )
+    parser.add_argument("--output", type=Path, default=Path("docs", "images"), help="where to (default: %(default)s)")
+    arguments = parser.parse_args()
+    if not browser.is_installed():
+        print("chromium and chromedriver are needed: apt-get install chromium chromium-driver", file=sys.stderr)
+        return 1
+    record = arguments.home / "ports.json"
+    if not record.exists():
+        print(f"there is no demo at {arguments.home}; start one with: make demo", file=sys.stderr)
+        return 1
+    url = f"http://127.0.0.1:{json.loads(record.read_text())['ports']['web']}"
+    password = (arguments.home / "operator_password").read_text().strip()
+    with tempfile.TemporaryDirectory() as profile:
+        driver = browser.start(Path(profile))
+        try:
+            _log_in(driver, url, password)
+            take(driver, url, arguments.output)
+        finally:
+            driver.quit()
+    return 0
+
+
+def _log_in(driver: webdriver.Chrome, url: str, password: str) -> None:
+    driver.get(f"{url}/admin/login/")
+    driver.find_element(By.NAME, "username").send_keys(_OPERATOR)
+    driver.find_element(By.NAME, "password").send_keys(password)
+    driver.find_element(By.CSS_SELECTOR, "form button[type=submit], form input[type=submit]").click()
+
+
+def take(driver: webdriver.Chrome, url: str, output: Path) -> list[Path]:
+    """One picture per page and size, as long as the page is; returns their paths."""
+    output.mkdir(parents=True, exist_ok=True)
+    taken = []
+    for size, (width, height) in _SIZES.items():
+        for shot in SHOTS:
+            # A phone's width is less than a window can have: the device's metrics are set instead.
+            _measure(driver, width, height)
+            driver.get(f"{url}{shot.path}")
+            if shot.follow:
+                driver.get(str(driver.find_element(By.CSS_SELECTOR, shot.follow).get_attribute("href")))
+            _measure(driver, width, min(max(height, _length(driver)), 2400))
+            path = output / f"{shot.name}-{size}.png"
+            driver.save_screenshot(str(path))
+            taken.append(path)
+    return taken
+
+
+def _measure(driver: webdriver.Chrome, width: int, height: int) -> None:
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def _length(driver: webdriver.Chrome) -> int:
+    return int(driver.execute_script("return document.documentElement.scrollHeight"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
