@@ -27,6 +27,7 @@ class IsolatedTask(Task):
 
     isolated: ClassVar[bool] = True
     limit: ClassVar[float | None] = None
+    Request = "scheduler.messages:LastingRequest"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Called in the worker for each message; elsewhere (tests, commands, the child) it simply calls the function."""
