@@ -167,3 +167,5 @@ HEALTH_MIN_FREE_BYTES = int(os.environ.get("DYNAMO_MIN_FREE_BYTES", 1024**3))
 
 # Detox asks Dealer's enforcer, its neighbour, which replicas rules hold (see dynamo_site.wiring).
 DETOX_ENFORCER_PROTECTED = "dynamo_site.wiring.enforcer_protected"
+# `policy check` asks it about rule files (JSON).
+POLICY_RULE_MISTAKES = "dynamo_site.wiring.rule_mistakes"

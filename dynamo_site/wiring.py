@@ -8,7 +8,7 @@ import polars as pl
 from django.conf import settings
 
 from dealer.plugins.enforcer import protected
-from dealer.plugins.rulebook import load_rules
+from dealer.plugins.rulebook import RulesError, load_rules, parse_rules
 from dealer.settings import DealerSettings
 from inventory.snapshot import Snapshot
 from inventory.tuning import tuned
@@ -18,3 +18,12 @@ def enforcer_protected(snapshot: Snapshot, now: int) -> pl.DataFrame:
     """Replicas (dataset_id, site_id) that Dealer's rules with ``protect`` hold, for Detox. Raises RulesError."""
     rules = load_rules(Path(settings.POLICY_DIR), tuned("dealer", DealerSettings).enforcer_rules)
     return protected(snapshot, rules, now)
+
+
+def rule_mistakes(text: str, file: str) -> list[str]:
+    """What is wrong with a file of enforcer rules, for `policy check`; empty when it can be used."""
+    try:
+        parse_rules(text, file)
+    except RulesError as error:
+        return error.mistakes
+    return []

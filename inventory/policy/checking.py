@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.utils.module_loading import import_string
+
 from inventory.policy.errors import Mistake, PolicyError
 from inventory.policy.linter import KnownNames, LintWarning, lint, lint_condition
 from inventory.policy.model import ACTIONS, Condition
@@ -19,7 +22,7 @@ _STATEMENTS = {"Partition", "On", "When", "Until", "Order", "Algo", *ACTIONS}
 
 @dataclass(frozen=True)
 class FileReport:
-    """What a check found: ``kind`` is "policy" or "partitions"; ``names`` the partitions that the file defines or rules."""
+    """What a check found: ``kind`` is "policy", "partitions" or "rules" (enforcer rules in JSON); ``names`` the partitions that the file defines or rules."""
 
     file: str
     kind: str
@@ -56,8 +59,13 @@ def check_file(path: Path, known: KnownNames, now: int, kind: str = "") -> FileR
 
 
 def check_text(text: str, file: str, known: KnownNames, now: int, kind: str = "") -> FileReport:
-    """Check a text, taken for what it looks like unless ``kind`` ("policy" or "partitions") says."""
+    """Check a text, taken for what it looks like unless ``kind`` says."""
     kind = kind or kind_of(text, Path(file).name)
+    if kind == "rules":
+        find = import_string(settings.POLICY_RULE_MISTAKES)
+        return FileReport(
+            file, kind, tuple(Mistake(file, 1, 1, what.removeprefix(f"{file}: ")) for what in find(text, file))
+        )
     try:
         if kind == "partitions":
             partitions = parse_partitions(text, file)

@@ -13,13 +13,13 @@ from django.core.management.base import CommandError, OutputWrapper
 from inventory.policy.checking import FileReport, check_file, known_names
 from inventory.policy.linter import KnownNames
 
-HELP = "Check policy files and partitions files; nothing is run."
+HELP = "Check policy files, partitions files and files of enforcer rules; nothing is run."
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Files, and what names in them are held against."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="policy files, partitions files (recognised by content)"
+        "files", nargs="+", metavar="FILE", help="policy, partitions or rules (JSON) files, recognised by content"
     )
     parser.add_argument("--partitions", metavar="FILE", help="partitions file: policies for others are warned about")
     parser.add_argument(

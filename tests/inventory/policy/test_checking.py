@@ -63,6 +63,20 @@ def test_a_policy_for_an_unknown_partition_is_warned_about(files: Path) -> None:
     assert [warning["what"] for warning in report["warnings"]] == ["no partition 'P' exists"]
 
 
+def test_enforcer_rules_are_checked_too(files: Path) -> None:
+    rule = {"replicas": ["blockreplica.owner == RelVal"], "num_copies": 1, "destinations": ["site.name == T2_*"],
+            "sources": ["site.storage_type == DISK"]}  # fmt: skip
+    document = {"partition": "RelVal", "default_destination_group": "RelVal", "rules": {"one": rule}}
+    (files / "rules.json").write_text(json.dumps(document))
+    assert "(rules): good" in check(str(files / "rules.json"))
+    rule["replicas"] = ["blockreplica.ownr == RelVal"]
+    (files / "rules.json").write_text(json.dumps(document))
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("policy", "check", str(files / "rules.json"), stdout=out)
+    assert "did you mean blockreplica.owner?" in out.getvalue()
+
+
 def test_unreadable_files_are_mistakes(files: Path) -> None:
     (files / "latin").write_bytes(b"Partition \xe9\n")
     for name in ("latin", "absent", "."):
@@ -74,7 +88,7 @@ def test_unreadable_files_are_mistakes(files: Path) -> None:
 
 @pytest.mark.parametrize(("text", "name", "kind"), [
     (POLICY, "x.txt", "policy"), (PARTITIONS, "x.txt", "partitions"), (POLICY, "partitions_like.txt", "policy"),
-    ("", "partitions.txt", "partitions"), ("", "x", "policy"), ("# a: b\nOn always", "x", "policy"), ("A B: [C]", "x", "partitions"),
+    ("", "partitions.txt", "partitions"), ("", "x", "policy"), ("# a: b\nOn always", "x", "policy"), ("A B: [C]", "x", "partitions"), (' {"a": 1}', "partitions", "rules"),
 ])  # fmt: skip
 def test_kinds_of_files(text: str, name: str, kind: str) -> None:
     assert kind_of(text, name) == kind
