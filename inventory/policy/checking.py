@@ -79,7 +79,9 @@ def check_text(text: str, file: str, known: KnownNames, now: int, kind: str = ""
 
 
 def kind_of(text: str, name: str) -> str:
-    """ "partitions" for a file called so or whose first line reads `Name: …`; "policy" otherwise."""
+    """JSON is "rules", a file called so or whose first line reads `Name: …` "partitions", all else "policy"."""
+    if text.lstrip().startswith("{"):
+        return "rules"
     first = _FIRST_LINE.search(text)
     if first is None:
         return "partitions" if name.startswith("partitions") else "policy"
