@@ -97,11 +97,11 @@ def _steps(delta: Delta) -> Iterator[Delta]:
         yield delta
         return
     for table in delta.tables():
-        size = STEP_ROWS if table != "path_rules" else 2**62
-        for kind, frames in (("deletes", delta.deletes), ("puts", delta.puts)):
-            rows = frames.get(table)
-            for start in range(0, 0 if rows is None else rows.height, size):
-                yield Delta(**{kind: {table: rows[start : start + size]}})
+        size = STEP_ROWS if table != "path_rules" else max(delta.touched(table).height, 1)
+        if table in delta.deletes:
+            yield from (Delta(deletes={table: rows}) for rows in delta.deletes[table].iter_slices(size))
+        if table in delta.puts:
+            yield from (Delta(puts={table: rows}) for rows in delta.puts[table].iter_slices(size))
 
 
 def _change(table: str, delta: Delta) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,6 +49,6 @@ def replayed(image: Image, head: int) -> Image:
 def _sources(checkpoints: Path | None) -> Iterator[tuple[str, Callable[[], Image]]]:
     if checkpoints is not None:
         for directory in checkpoint.newest_first(checkpoints):
-            yield f"checkpoint {directory.name}", lambda directory=directory: checkpoint.load(directory)
+            yield f"checkpoint {directory.name}", functools.partial(checkpoint.load, directory)
     yield "tables", followers.read_tables
     yield "log", lambda: Image.from_frames({})

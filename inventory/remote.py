@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from django.db import connection, transaction
 from pyarrow import flight
 
+from inventory import log
 from inventory.changes import ChangeSet
 from inventory.errors import InventoryDenied, InventoryUnavailable, VersionGone
 from inventory.image import ChunkedSnapshot, Chunks
@@ -58,7 +60,11 @@ class ServerBackend:
         return _RemoteSnapshot(self, opened["version"], opened["time"])
 
     def commit(self, changes: ChangeSet) -> Commit:
-        """See ``client.commit``."""
+        """See ``client.commit``. Must not be called within a transaction of the database: the server writes there too."""
+        if connection.in_atomic_block:
+            raise transaction.TransactionManagementError(
+                "commit to the inventory before or after the transaction, not within"
+            )
         with self._connected(_COMMIT_SECONDS) as (client, options):
             writer, answers = client.do_put(flight.FlightDescriptor.for_command(b"commit"), STREAM, options)
             for batch in stream_of(wire.packed(changes)):
@@ -86,11 +92,7 @@ class ServerBackend:
     @contextmanager
     def _connected(self, seconds: float) -> Iterator[tuple[flight.FlightClient, flight.FlightCallOptions]]:
         """A client and the options of a call; what goes wrong becomes one of the inventory's errors."""
-        with self._lock:
-            if self._client is None:
-                # A pool of its own: a new client does not inherit another's pause after failures.
-                self._client = flight.FlightClient(self._url, generic_options=[("grpc.use_local_subchannel_pool", 1)])
-            client = self._client
+        client = self._current_client()
         try:
             yield client, flight.FlightCallOptions(timeout=seconds, headers=self._options)
         except flight.FlightUnauthenticatedError as error:
@@ -98,10 +100,23 @@ class ServerBackend:
         except (flight.FlightError, OSError) as error:
             if "VersionGone" in str(error):
                 raise VersionGone(str(error).split("VersionGone: ")[-1].splitlines()[0]) from error
-            with self._lock:
-                self._client = None if self._client is client else self._client
+            self._forget(client)
             first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InventoryUnavailable(f"no answer from the inventory server at {self._url}: {first_line}") from error
+
+    def _current_client(self) -> flight.FlightClient:
+        with self._lock:
+            if self._client is None:
+                # A pool of its own: a new client does not inherit another's pause after failures.
+                self._client = flight.FlightClient(self._url, generic_options=[("grpc.use_local_subchannel_pool", 1)])
+            return self._client
+
+    def _forget(self, client: flight.FlightClient) -> None:
+        """Connect anew the next time; to the server that leads now, should another have taken over."""
+        with self._lock:
+            if self._client is client:
+                self._client = None
+            self._url = log.leadership().url or self._url
 
 
 class _RemoteSnapshot(Snapshot):
@@ -141,9 +156,7 @@ class LocalImage:
             return False
         if self._is_held():
             return True
-        from inventory.log import leadership
-
-        return bool(leadership().head == read_manifest(self._directory / CURRENT)["version"])
+        return bool(log.leadership().head == read_manifest(self._directory / CURRENT)["version"])
 
     def snapshot(self, at_least: int | None = None, version: int | None = None) -> Snapshot:
         """The newest version, or ``version``. Raises VersionGone, InventoryUnavailable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -11,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
+from django.core.management import call_command
+from django.test import override_settings
 
+from inventory import client
 from inventory.remote import ServerBackend
 from testbed.processes import free_ports
 
@@ -76,6 +80,17 @@ class Server:
     def client(self, local: bool = True, token: str = TOKEN) -> ServerBackend:
         """A client that maps the image, or that does not know where it is."""
         return ServerBackend(self.url, token, self.image if local else None)
+
+    def command(self, *arguments: str) -> tuple[int, str]:
+        """Run a subcommand of ``manage.py inventory`` in this process; its exit status and output."""
+        out = io.StringIO()
+        places = {"INVENTORY_CHECKPOINT_DIR": self.checkpoints, "INVENTORY_IMAGE_DIR": self.image}
+        with client.using(self.client()), override_settings(**places):
+            try:
+                call_command("inventory", *arguments, stdout=out)
+            except SystemExit as end:
+                return end.code, out.getvalue()
+        return 0, out.getvalue()
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run another management command of this installation."""

@@ -39,7 +39,7 @@ def test_a_follower_that_dies_at_any_step_goes_on_where_it_was(inventory, monkey
 
     def dying(table, delta):
         real(table, delta)
-        if next(deaths) % 3 == 0:
+        if next(deaths) % 5 == 0:
             raise Died
 
     monkeypatch.setattr(followers, "_change", dying)

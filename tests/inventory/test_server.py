@@ -9,6 +9,7 @@ import time
 
 import polars as pl
 import pytest
+from django.db import transaction
 
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused, InventoryDenied, InventoryUnavailable, TurnLost, VersionGone
@@ -140,7 +141,7 @@ def test_everything_acknowledged_is_there_once_whenever_the_server_is_killed(ser
     assert {str(number) for number in range(sent)} <= set(lfns) and len(acknowledged) == sent > 5
     again = ChangeSet("a", 1, transaction="transaction-0").put("datasets", [{"name": "/other"}])
     assert client.commit(again).version == acknowledged["transaction-0"]
-    assert server.manage("inventory", "verify").returncode == 0
+    assert server.command("verify")[0] == 0
 
 
 def test_verify_finds_equal_followers_and_names_what_differs(server):
@@ -152,9 +153,8 @@ def test_verify_finds_equal_followers_and_names_what_differs(server):
     server.start()
     assert "source='checkpoint 13'" in server.log or "checkpoint 13" in server.log
     server.client().commit(ChangeSet("a", 1).put("sites", [{"name": "late"}]))
-    found = server.manage("inventory", "verify", "--json")
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert set(json.loads(found.stdout)["compared"]) == {"image", "tables", "checkpoint", "log"}
+    status, found = server.command("verify", "--json")
+    assert status == 0 and set(json.loads(found)["compared"]) == {"image", "tables", "checkpoint", "log"}
     from inventory.models import Site
 
     _until(lambda: Site.objects.filter(name="late").exists())
@@ -178,14 +178,15 @@ def test_a_damaged_checkpoint_is_refused_and_the_tables_are_used(server):
 
 
 def test_status_tells_what_operators_ask(server):
-    without = server.manage("inventory", "status", "--json")
-    assert without.returncode == 1 and json.loads(without.stdout)["running"] is False
+    code, without = server.command("status", "--json")
+    assert code == 1 and json.loads(without)["running"] is False
     server.start()
     server.client().commit(small())
-    _until(lambda: json.loads(server.manage("inventory", "status", "--json").stdout)["lag"]["tables"] == 0)
-    status = json.loads(server.manage("inventory", "status", "--json").stdout)
+    _until(lambda: json.loads(server.command("status", "--json")[1])["lag"]["tables"] == 0)
+    status = json.loads(server.command("status", "--json")[1])
     assert (status["version"], status["log_head"], status["epoch"], status["counts"]["sites"]) == (1, 1, 1, 2)
-    assert "version   1 of" in server.manage("inventory", "status").stdout
+    shown = server.manage("inventory", "status")
+    assert shown.returncode == 0 and "version   1 of" in shown.stdout
 
 
 def test_a_second_server_is_refused_and_can_take_over(server, tmp_path, child_environment):
@@ -202,6 +203,37 @@ def test_a_second_server_is_refused_and_can_take_over(server, tmp_path, child_en
         assert second.stop() == 0
     finally:
         second.end()
+
+
+def test_a_standby_leads_when_the_leader_dies_and_writers_find_it(server, tmp_path):
+    server.start()
+    writer = server.client(local=False)
+    writer.commit(small())
+    standby = Server(tmp_path / "standby", server.environment).start("--standby", wait=False)
+    try:
+        time.sleep(3)
+        assert "ready at" not in standby.log and standby.process.poll() is None
+        server.kill()
+        _until(lambda: "ready at" in standby.log, 30)
+        with pytest.raises(InventoryUnavailable):
+            writer.commit(ChangeSet("a", 1).put("sites", [{"name": "X"}]))
+        assert writer.commit(ChangeSet("a", 1).put("sites", [{"name": "X"}])).version == 2
+        assert writer.snapshot().frame("files").height == 3
+    finally:
+        standby.end()
+
+
+def test_a_commit_within_a_transaction_is_refused_before_it_can_wait_for_itself(server):
+    server.start()
+    with transaction.atomic(), pytest.raises(transaction.TransactionManagementError):
+        server.client().commit(small())
+
+
+def test_an_installation_without_tables_gets_one_clear_line(server, tmp_path):
+    server.environment["DATABASE_URL"] = f"sqlite:///{tmp_path / 'new.sqlite3'}"
+    for command in (["inventory_server"], ["inventory", "verify"]):
+        found = server.manage(*command)
+        assert found.returncode == 1 and "Traceback" not in found.stderr and "no such table" in found.stderr, command
 
 
 def test_readers_keep_the_last_version_while_the_server_is_down(server):

@@ -25,10 +25,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        server = ServerProcess(_places(), inventory_settings(), options["take_over"], options["standby"])
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: server.stop())
         try:
+            server = ServerProcess(_places(), inventory_settings(), options["take_over"], options["standby"])
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: server.stop())
             lost = server.run(self._ready)
         except InventoryError as error:
             raise CommandError(str(error)) from error
