@@ -8,5 +8,5 @@ class DynamoSiteConfig(AppConfig):
     verbose_name = "Dynamo"
 
     def ready(self) -> None:
-        """Make the Celery application the current one, so that every process can send tasks."""
-        from dynamo_site import celery  # noqa: F401 - importing makes it
+        """Make the Celery application the current one, so that every process can send tasks; register the checks."""
+        from dynamo_site import celery, checks  # noqa: F401 - importing makes and registers them
