@@ -59,7 +59,7 @@ def under(paths: pl.Series, prefixes: Iterable[str]) -> pl.DataFrame:
     left = pl.DataFrame({"path": paths.unique()}, schema={"path": pl.String})
     found = [pl.DataFrame(schema={"path": pl.String, "prefix": pl.String})]
     deepest = wanted["prefix"].str.count_matches("/", literal=True).max()
-    for depth in range(1, int(deepest or 0) + 1):  # type: ignore[arg-type, call-overload]
+    for depth in range(1, int(deepest or 0) + 1):  # type: ignore[arg-type]
         head = pl.col("path").str.extract(rf"(?s)^((?:/[^/]*){{{depth}}})(?:/|$)").alias("prefix")
         hits = left.with_columns(head).join(wanted, on="prefix", how="semi")
         found.append(hits)

@@ -15,6 +15,5 @@ urlpatterns = [
     path("", include("fileops.api")),
     path("", include("detox.api")),
     path("", include("dynamo_site.pages.urls")),
-    path("", include("detox.api")),
 ]
 urlpatterns += fallback  # after all that components add above

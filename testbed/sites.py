@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def site_document(sites: list[DemoSite]) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def quotas(datasets: list[DemoDataset], owners: dict[str, tuple[str, ...]]) -> list[tuple[str, str, int]]:
+def quotas(datasets: list[DemoDataset], owners: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str, int]]:
     """(site, partition, bytes) such that the partitions together are filled as ``_FILLED`` says.
 
     ``owners`` names the owner groups of each simple partition. Tape has no limit.

@@ -26,10 +26,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: dict[str, Any], out: TextIO) -> None:
     """Clean the site; ends with an error when nothing is configured or the cleaning refused."""
-    quiet = options["json"]
-    check = clean_site(
-        options["site"], options["author"], lambda text: None if quiet else out.write(text), options["dry_run"]
-    )
+
+    def progress(text: str) -> None:
+        if not options["json"]:
+            out.write(text)
+
+    check = clean_site(options["site"], options["author"], progress, options["dry_run"])
     if check is None:
         raise CommandError(
             f"{options['site']} has no area to clean: set unmerged_directory or log_directories in its settings"
