@@ -35,28 +35,30 @@ _MONTH = (
     r"(?:january|february|march|april|may|june|july|august|september|october|november|december"
     r"|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)\.?"
 )
+_PLAIN_UNIT = r"(?:year|month|fortnight|week|day|hour|minute|min|second|sec)s?\b"
 _UNIT = r"(?P<unit>year|month|fortnight|week|day|hour|minute|min|second|sec)s?\b"
 _AGO = r"(?P<ago>\s+ago\b)?"
 _ITEMS = tuple((name, re.compile(pattern, re.ASCII)) for name, pattern in (
     ("date", r"\d{4}-\d{1,2}-\d{1,2}(?:t(?=\d)|(?![\d-]))"),
     ("date", r"\d{4}/\d{1,2}/\d{1,2}(?![\d/])"),
     ("american", r"(?P<month>\d{1,2})/(?P<day>\d{1,2})(?:/(?P<year>\d{4}|\d{2}))?(?![\d/])"),
-    ("date", rf"\d{{1,2}}[- ]?{_MONTH}(?:[-, ]+\d{{4}}(?![\d:]))?(?![a-z])"),
-    ("date", rf"{_MONTH}[- ]*\d{{1,2}}(?![\d:])(?:,?\s+\d{{4}}(?![\d:]))?"),
+    ("named", rf"(?P<day>\d{{1,2}})[- ]?(?P<month>{_MONTH})(?![a-z])"
+              r"(?:[-, ]+(?P<year>\d{4}(?![\d:])|(?<=-)\d{2}(?![\d:])"
+              rf"|\d{{2}}(?![\d:])(?!\s*(?:[ap]\.?m\b|{_PLAIN_UNIT}))))?"),
+    ("named", rf"(?P<month>{_MONTH})[- ]*(?P<day>\d{{1,2}})(?![\d:])(?:,?\s+(?P<year>\d{{4}})(?![\d:]))?"),
     ("time", r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[ap]\.?m\b\.?)?(?![\d:])"),
     ("time", r"\d{1,2}\s*[ap]\.?m\b\.?"),
     ("relative", rf"(?P<sign>[+-])?\s*(?P<number>\d{{1,9}})\s*{_UNIT}{_AGO}"),
     ("relative", rf"(?P<ordinal>{'|'.join(_ORDINALS)})\s+{_UNIT}{_AGO}"),
     ("relative", rf"{_UNIT}{_AGO}"),
-    ("offset", r"(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?(?![\d:])"),
     ("shift", rf"(?P<shift>{'|'.join(_SHIFTS)})\b"),
-    ("weekday", rf"(?:(?P<ordinal>{'|'.join(_ORDINALS)})\s+)?"
+    ("weekday", rf"(?:(?P<ordinal>{'|'.join(_ORDINALS)})\s+|(?P<count>\d{{1,4}})\s+)?"
                 r"(?P<day>mon|tue|wed|thu|fri|sat|sun|tues|wednes|thur|thurs|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b\.?"),
     ("zone", rf"(?P<zone>{'|'.join(_ZONES)})\b"),
     ("number", r"\d{1,8}(?![\d:])"),
 ))  # fmt: skip
+_OFFSET = re.compile(r"\s*(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?(?![\d:])", re.ASCII)
 _EPOCH = re.compile(r"@\s*(?P<seconds>[+-]?\d{1,15}(?:\.\d{1,9})?)", re.ASCII)
-_WITH_YEAR = re.compile(r"\d{4}|/\d+/", re.ASCII)
 _SEPARATOR = re.compile(r"[\s,]*")
 
 
@@ -102,6 +104,10 @@ def _parts(text: str, expression: str, start: datetime) -> _Parts:
         for kind, pattern in _ITEMS:
             if match := pattern.match(expression, position):
                 _take(kind, match, parts, start)
+                # Right after a time of day a signed number is a time zone, whatever follows.
+                if kind == "time" and match[0][-1].isdigit() and (zone := _OFFSET.match(expression, match.end())):
+                    match = zone
+                    _take("offset", match, parts, start)
                 break
         else:
             raise _unreadable(text, f"{expression[position:].split()[0][:30]!r} is not understood")
@@ -116,24 +122,24 @@ def _take(kind: str, match: re.Match[str], parts: _Parts, start: datetime) -> No
         kind = _number_kind(match[0], parts)
     if kind in ("relative", "shift"):
         return _take_relative(match, parts)
-    slot = {"american": "date", "year": "year", "offset": "zone"}.get(kind, kind)
+    slot = {"american": "date", "named": "date", "offset": "zone"}.get(kind, kind)
     if slot in parts.seen:
         raise ValueError(f"a second {slot} ({match[0].strip()!r})")
     parts.seen.add(slot)
     if slot == "date":
         parts.date = _date(kind, match, start)
-        parts.seen |= {"year"} if _WITH_YEAR.search(match[0]) else set()
+        parts.seen |= {"year"} if match.groupdict().get("year", match[0]) else set()
     elif slot == "year" and parts.date:
         parts.date = parts.date.replace(year=int(match[0]))
     elif slot == "time":
         parts.clock = _clock(match[0])
     elif slot == "weekday":
-        parts.weekday = (_weekday(match["day"]), _ORDINALS[match["ordinal"]] if match["ordinal"] else 0)
+        ordinal = _ORDINALS[match["ordinal"]] if match["ordinal"] else int(match["count"] or 0)
+        parts.weekday = (_weekday(match["day"]), ordinal)
     elif kind == "zone":
         parts.offset = timedelta(hours=_ZONES[match["zone"]])
     elif kind == "offset":
-        parts.offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
-        parts.offset *= -1 if match["sign"] == "-" else 1
+        parts.offset = _offset(match)
     return None
 
 
@@ -156,25 +162,32 @@ def _take_relative(match: re.Match[str], parts: _Parts) -> None:
     setattr(parts, name, getattr(parts, name) + count * factor)
 
 
+def _offset(match: re.Match[str]) -> timedelta:
+    offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
+    if offset > timedelta(hours=24):
+        raise ValueError(f"no time zone {match[0].strip()}")
+    return -offset if match["sign"] == "-" else offset
+
+
 def _date(kind: str, match: re.Match[str], start: datetime) -> datetime:
-    default = datetime(start.year, 1, 1)  # noqa: DTZ001 - only year, month and day are used
-    if kind == "american":
-        year = match["year"] or str(start.year)
-        if len(year) == 2:
-            year = f"{'19' if int(year) > 68 else '20'}{year}"
-        return default.replace(int(year), int(match["month"]), int(match["day"]))
-    if match[0].isdigit():
-        year = match[0][:-4]
-        return default.replace(int(year), int(match[0][-4:-2]), int(match[0][-2:]))
-    digits = match[0].rstrip("t").replace("/", "-")
-    if digits[:4].isdigit():
-        year, month, day = digits.split("-")
-        return default.replace(int(year), int(month), int(day))
-    return _by_dateutil(match[0].replace(".", ""), default)
+    if kind in ("american", "named"):
+        day, month, year = int(match["day"]), match["month"], _year(match["year"], start)
+        number = int(month) if kind == "american" else _by_dateutil(f"1 {month.rstrip('.')} 2000").month
+    elif match[0].isdigit():
+        year, number, day = int(match[0][:-4]), int(match[0][-4:-2]), int(match[0][-2:])
+    else:
+        year, number, day = (int(part) for part in match[0].rstrip("t").replace("/", "-").split("-"))
+    return datetime(year, number, day)  # noqa: DTZ001 - only year, month and day are used
 
 
-def _by_dateutil(text: str, default: datetime | None = None) -> datetime:
-    moment = dateutil_parser.parse(text, default=default)
+def _year(digits: str | None, start: datetime) -> int:
+    if digits is None:
+        return start.year
+    return int(digits) if len(digits) > 2 else int(digits) + (1900 if int(digits) > 68 else 2000)
+
+
+def _by_dateutil(text: str) -> datetime:
+    moment = dateutil_parser.parse(text)
     if not isinstance(moment, datetime):
         raise ValueError(f"dateutil gave {moment!r}")
     return moment
