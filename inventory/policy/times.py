@@ -218,11 +218,10 @@ def _instant(parts: _Parts, start: datetime) -> int:
         clock = timedelta(hours=start.hour, minutes=start.minute, seconds=start.second)
     else:
         clock = timedelta()
-    days = parts.days
     if parts.weekday and not parts.date:
         wanted, ordinal = parts.weekday
         ahead = (wanted - day.weekday()) % 7
-        days += ahead + 7 * (ordinal - (1 if ordinal > 0 and ahead else 0))
+        day += timedelta(days=ahead + 7 * (ordinal - (1 if ordinal > 0 and ahead else 0)))
     year, month = divmod(day.year * 12 + day.month - 1 + parts.months, 12)
-    moment = datetime(year, month + 1, 1, tzinfo=UTC) + timedelta(days=day.day - 1 + days) + clock - parts.offset
+    moment = datetime(year, month + 1, 1, tzinfo=UTC) + timedelta(days=day.day - 1 + parts.days) + clock - parts.offset
     return calendar.timegm((moment + timedelta(seconds=parts.seconds)).timetuple())

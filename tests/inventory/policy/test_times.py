@@ -26,7 +26,7 @@ next week|last week|last month|next month|last year|next year|this week|third we
 yesterday|today|now|tomorrow|1 day|+3 days|-3 days|+2 weeks|-1 month|-18 months|1 year 2 months ago|1 day 2 hours
 2 weeks ago 1 day ago|yesterday 12:00|12:00 yesterday|tomorrow 3pm|1 week ago 08:30|90 DAYS AGO|5 days  ago|1days ago
 monday|last monday|next monday|this friday|sunday|last sunday|tues|thurs|wed|saturday 10:00|third friday|last fri
-last monday 2 days ago|1 fortnight|3 fortnights ago|0 days|31 days ago|1 hour|24 hours ago|1000 hours ago
+last monday 2 days ago|third friday 3 months ago|1 fortnight|3 fortnights ago|0 days|31 days ago|1 hour|24 hours ago|1000 hours ago
 """.replace("\n", "|")
     .strip("|")
     .split("|")
@@ -35,7 +35,7 @@ ABSOLUTE = (
     """
 January 1|2019-06-04 12:00|2019-06-04|2019-6-4|2019/06/04|06/04/2019|6/4|12/31|06/04/19|06/04/70|01/01/69|1 January
 1 Jan 2020|4 June 2019|June 4, 2019|June 4 2019|Jun 4|Sept 9 2018|Dec 25|31 December|25-Dec-2018|Feb 29 2020|may 5
-2019-06-04T12:00:00|2019-06-04T12:00:00Z|2019-06-04 12:00:30|2019-06-04 12:00 UTC|2019-06-04 12:00 +0200|2 friday|4 June 19|4 June 2019 year ago|31-Dec-98 week ago|4 June 3pm|31-Dec-98
+2019-06-04T12:00:00|2019-06-04T12:00:00Z|2019-06-04 12:00:30|2019-06-04 12:00 UTC|2019-06-04 12:00 +0200|2 friday|4 June 19|4 June 2019 year ago|31-Dec-98 week ago|31-Dec-98
 2019-06-04 12:00:00-05:00|2019-06-04 12:00 CET|2019-06-04 3pm|2019-06-04 12am|2019-06-04 12:30 PM|20190604|20190604 1200
 12:00|23:59:59|0:00|3pm|11:30 am|2019|7|Jan 5 12:00|Jan 5 12:00 2018|2019-06-04 90 days ago|2019-01-31 1 month
 2020-01-31 + 1 month|2020-03-31 1 month ago|2020-02-29 1 year ago|2019-06-04 12:00 1 week ago|2019-06-04 yesterday
