@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 from django.db.models import Count, QuerySet, Sum
@@ -25,14 +27,14 @@ _DAY = timedelta(days=1)
 _OCCUPANCY_SECONDS = 60.0
 
 
-def _family(name: str, text: str, labels: tuple[str, ...], values: dict[tuple[str, ...], float]) -> GaugeMetricFamily:
+def _family(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"dynamo_{name}", text, labels=labels)
     for key, value in values.items():
         family.add_metric(list(key), value)
     return family
 
 
-def _counted(rows: QuerySet[object, dict[str, object]], *by: str) -> dict[tuple[str, ...], float]:
+def _counted(rows: QuerySet[Any], *by: str) -> dict[tuple[str, ...], float]:
     counts = rows.order_by().values(*by).annotate(count=Count("pk"))
     return {tuple(str(row[name]) for name in by): float(row["count"]) for row in counts}
 
@@ -90,7 +92,9 @@ def file_operations() -> list[GaugeMetricFamily]:
 
 def requests() -> list[GaugeMetricFamily]:
     """Requests of people and services by status."""
-    return [_family("requests", "Requests by status", ("kind", "status"), _counted(Request.objects, "kind", "status"))]
+    return [
+        _family("requests", "Requests by status", ("kind", "status"), _counted(Request.objects.all(), "kind", "status"))
+    ]
 
 
 def inventory() -> list[GaugeMetricFamily]:

@@ -32,5 +32,6 @@ def _connect(url: str) -> redis.Redis:
     watched = sentinels(url)
     if watched is None:
         return redis.Redis.from_url(url, **options)
-    sentinel = Sentinel(list(watched.hosts), socket_timeout=_PATIENCE_SECONDS)
-    return sentinel.master_for(watched.master, db=watched.database, password=watched.password, **options)
+    sentinel: Any = Sentinel(list(watched.hosts), socket_timeout=_PATIENCE_SECONDS)  # type: ignore[no-untyped-call]
+    client: redis.Redis = sentinel.master_for(watched.master, db=watched.database, password=watched.password, **options)
+    return client

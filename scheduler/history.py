@@ -43,5 +43,5 @@ def note(task: str, began: float, state: str, error: str) -> None:
 def last_times() -> list[LastTime]:
     """Every task's last end, by name. Raises redis errors."""
     done = connect().hgetall(_DONE)
-    kept = connect().hgetall(_LAST)
+    kept = {str(task): str(facts) for task, facts in connect().hgetall(_LAST).items()}
     return [LastTime(task=task, done=float(done.get(task, 0)), **json.loads(kept[task])) for task in sorted(kept)]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from celery import Task
 
 from scheduler import applock, history, jobs
+from scheduler.lease import Lease
 from scheduler.life import Pulse
 from scheduler.record import JOB_VARIABLE
 from scheduler.settings import SchedulerSettings, scheduler_settings
@@ -22,7 +23,7 @@ ATTEMPT_HEADER = "dynamo_attempt"
 AUTHOR = "dynamo"
 
 
-class IsolatedTask(Task):
+class IsolatedTask(Task):  # type: ignore[misc]
     """The application's task class. ``isolated``: in a new process; ``limit``: seconds it may take (None: as tuned)."""
 
     isolated: ClassVar[bool] = True
@@ -68,5 +69,5 @@ class IsolatedTask(Task):
             history.note(self.name, began, state, error)
 
 
-def _renew(lease: jobs.Lease) -> None:
+def _renew(lease: Lease) -> None:
     lease.renew()

@@ -74,7 +74,7 @@ class WriterRun(ReaderRun):
         """An empty change set in this run's name; sent twice with the same ``transaction`` it is applied once."""
         from inventory.changes import ChangeSet
 
-        named = {} if transaction is None else {"transaction": transaction}
+        named: dict[str, Any] = {} if transaction is None else {"transaction": transaction}
         row = self._row
         return ChangeSet(row.author, self.token, service=row.service or row.application, run=str(row.pk), **named)
 
