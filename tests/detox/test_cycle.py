@@ -17,7 +17,8 @@ from inventory.errors import TurnLost
 from inventory.models import TunedSetting
 from inventory.policy.errors import Mistake, PolicyError
 from registry.models import CopyRequest, DetoxLock
-from scheduler.models import Run
+from scheduler.errors import ApplicationLocked
+from scheduler.models import ApplicationLock, Run
 from tests.detox import store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_redis", "history_dir")]
@@ -193,6 +194,15 @@ def test_the_turn_is_honoured_while_others_look(inventory) -> None:
     late = ChangeSet("mallory", token=inventory.leader_token - 1).put("groups", [{"name": "late"}])
     with pytest.raises(TurnLost):
         inventory.commit(late)
+
+
+def test_an_operator_can_stop_detox(inventory) -> None:
+    store.full_site(inventory)
+    ApplicationLock.objects.create(application="detox", user="olga", note="maintenance")
+    for run in (run_cycle, try_cycle):
+        with pytest.raises(ApplicationLocked, match="olga"):
+            run(store.parsed(), "alice")
+    assert not Cycle.objects.exists()
 
 
 def test_old_inputs_are_forgotten_and_decisions_kept(inventory) -> None:
