@@ -55,6 +55,8 @@ class FollowerPositionAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Group)
 class GroupAdmin(ReadOnlyAdmin):
+    """Owners of replicas."""
+
     list_display = ("name", "level")
     list_filter = ("level",)
     search_fields = ("name",)
@@ -62,6 +64,8 @@ class GroupAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Site)
 class SiteAdmin(ReadOnlyAdmin):
+    """Storage sites."""
+
     list_display = ("name", "storage_type", "status", "backend")
     list_filter = ("storage_type", "status")
     search_fields = ("name", "host")
@@ -69,6 +73,8 @@ class SiteAdmin(ReadOnlyAdmin):
 
 @admin.register(models.PathRule)
 class PathRuleAdmin(ReadOnlyAdmin):
+    """How LFNs become physical names."""
+
     list_display = ("site", "protocol", "position", "chain", "lfn_pattern", "pfn_template")
     list_select_related = ("site",)
     search_fields = ("site__name", "protocol")
@@ -76,12 +82,16 @@ class PathRuleAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Partition)
 class PartitionAdmin(ReadOnlyAdmin):
+    """Partitions."""
+
     list_display = ("name", "definition")
     search_fields = ("name",)
 
 
 @admin.register(models.Quota)
 class QuotaAdmin(ReadOnlyAdmin):
+    """Space of partitions at sites."""
+
     list_display = ("site", "partition", "quota")
     list_filter = ("partition",)
     list_select_related = ("site", "partition")
@@ -90,6 +100,8 @@ class QuotaAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Dataset)
 class DatasetAdmin(ReadOnlyAdmin):
+    """Datasets."""
+
     list_display = ("name", "status", "data_type", "is_open", "num_access")
     list_filter = ("status", "is_open")
     search_fields = ("name",)
@@ -97,6 +109,8 @@ class DatasetAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Block)
 class BlockAdmin(ReadOnlyAdmin):
+    """Blocks."""
+
     list_display = ("name", "dataset", "size", "num_files", "is_open")
     list_filter = ("is_open",)
     list_select_related = ("dataset",)
@@ -105,12 +119,16 @@ class BlockAdmin(ReadOnlyAdmin):
 
 @admin.register(models.File)
 class FileAdmin(ReadOnlyAdmin):
+    """Files."""
+
     list_display = ("base_name", "directory", "size")
     search_fields = ("base_name", "directory")
 
 
 @admin.register(models.DatasetReplica)
 class DatasetReplicaAdmin(ReadOnlyAdmin):
+    """Datasets at sites."""
+
     list_display = ("dataset", "site", "group", "growing")
     list_filter = ("growing", "site", "group")
     list_select_related = ("dataset", "site", "group")
@@ -119,6 +137,8 @@ class DatasetReplicaAdmin(ReadOnlyAdmin):
 
 @admin.register(models.BlockReplica)
 class BlockReplicaAdmin(ReadOnlyAdmin):
+    """Blocks at sites."""
+
     list_display = ("block", "dataset", "site", "group", "custodial", "size", "complete")
     list_filter = ("complete", "custodial", "site", "group")
     list_select_related = ("block", "dataset", "site", "group")
