@@ -7,6 +7,7 @@ import pytest
 
 from inventory.errors import InventoryError
 from inventory.policy.facts import Facts
+from inventory.policy.variables import VARIABLES, Variable
 from inventory.snapshot import Snapshot
 from tests.detox.tables import NOW, inventory, listed, run, sites
 
@@ -219,3 +220,18 @@ def test_the_rank_is_computed_from_use_where_none_is_given() -> None:
         "T2_A a 1 1",
         "T2_A b 2 1",
     ]
+
+
+def test_a_variable_of_an_installation_works_without_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    length = Variable("dataset.name_length", "number", "dataset", "letters of its name", pl.col("name").str.len_chars())
+    spread = Variable(
+        "dataset.copies_off_tape", "number", "dataset", "full ones not on tape",
+        pl.col("count_full_ready") - pl.col("count_full_mss"), volatile=True, contexts=("replica",),
+    )  # fmt: skip
+    for variable in (length, spread):
+        monkeypatch.setitem(VARIABLES, variable.name, variable)
+    store = inventory(TWO, "a T2_A 1:1\nbb T2_A 1:1\na T2_B 1:1")
+    policy = "Protect dataset.name_length > 1\nDismiss dataset.copies_off_tape > 1\nProtect\nOrder decreasing dataset.name_length"
+    done = run(store, policy)
+    assert listed(done, "deleted") == ["T2_A a 2 1"]
+    assert listed(done, "protected") == ["T2_A bb 1 1", "T2_B a 0 1"]
