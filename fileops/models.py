@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import uuid
 
 from django.db import models
@@ -27,6 +28,11 @@ def new_transaction() -> str:
     return uuid.uuid4().hex
 
 
+def new_tag() -> str:
+    """Part of the temporary names of a batch's copies that no other batch has."""
+    return secrets.token_hex(4)
+
+
 class Batch(models.Model):
     """Files for one destination, handed to one backend at once. A mover holds it while its lease lasts."""
 
@@ -42,6 +48,7 @@ class Batch(models.Model):
     owner = models.CharField("process that works on it", max_length=255, blank=True)
     lease = models.DateTimeField("held until", null=True, blank=True)
     claims = models.IntegerField("times taken up", default=0)
+    tag = models.CharField("in temporary names", max_length=16, default=new_tag, editable=False)
     num_files = models.IntegerField("files", default=0)
     created = models.DateTimeField(db_index=True)
     finished = models.DateTimeField(null=True, blank=True)

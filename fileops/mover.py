@@ -258,7 +258,7 @@ def _tasks(claimed: Iterable[Batch]) -> list[Task]:
     return [
         Task(
             row.pk, row.operation, row.lfn, row.size, row.adler32, row.source if row.operation == Operation.COPY else "",
-            row.site, batch.pk, batch.claims,
+            row.site, batch.pk, batch.tag, batch.claims,
         )
         for batch in claimed
         for row in Subscription.objects.filter(batch=batch, state=State.INBATCH).order_by("id")

@@ -14,12 +14,16 @@ from fileops.storage.base import Entry, Storage, temporary_name
 
 _log = structlog.get_logger(__name__)
 _NO_THIRD_PARTY = frozenset({errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.ENOSYS})
+_SLOWEST_READ = 10e6
 _DESTINATION_ONLY = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a mover does to one file. ``claim`` numbers the times its batch was taken up; ``source`` is empty for deletions."""
+    """What a mover does to one file. ``source`` is empty for deletions.
+
+    ``tag`` is the batch's own, ``claim`` numbers the times that it was taken up: no temporary name is used twice.
+    """
 
     id: int
     operation: str
@@ -29,11 +33,12 @@ class Task:
     source: str
     destination: str
     batch: int
+    tag: str
     claim: int
 
     def temporary(self, claim: int) -> str:
         """The name the copy has until it is whole, at the batch's claim of that number."""
-        return temporary_name(self.lfn, f"{self.id}-{claim}")
+        return temporary_name(self.lfn, f"{self.tag}-{self.id}-{claim}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class Patience:
     answer: float
     copy: float
     third_party: int = 0
+
+    def checksum(self, size: int) -> float:
+        """Seconds in which a storage has read ``size`` bytes."""
+        return min(self.copy, self.answer + size / _SLOWEST_READ)
 
 
 def copy(task: Task, source: Storage, destination: Storage, patience: Patience, stopped: Callable[[], bool]) -> None:
@@ -95,7 +104,7 @@ def _is_the_file(task: Task, storage: Storage, there: Entry, patience: Patience)
     if there.size != task.size or task.adler32 is None:
         return False
     try:
-        return storage.checksum(task.lfn, patience.copy) == task.adler32
+        return storage.checksum(task.lfn, patience.checksum(task.size)) == task.adler32
     except StorageError as error:
         raise error.at(Side.DESTINATION) from error
 
@@ -109,7 +118,7 @@ def _checked_source(task: Task, source: Storage, patience: Patience) -> int:
                 f"{task.lfn}: {there.kind} of {there.size} bytes at {source.site}; the inventory has {task.size} bytes"
             )
             raise StorageError(errno.EIO, text, source.site)
-        return source.checksum(task.lfn, patience.copy) if task.adler32 is None else task.adler32
+        return source.checksum(task.lfn, patience.checksum(task.size)) if task.adler32 is None else task.adler32
     except StorageError as error:
         raise error.at(Side.SOURCE) from error
 
@@ -158,7 +167,7 @@ def _verify(task: Task, destination: Storage, temporary: str, expected: int, pat
     if there.size != task.size:
         text = f"{task.lfn}: {there.size} of {task.size} bytes arrived"
         raise StorageError(errno.EIO, text, "", Side.TRANSFER)
-    found = destination.checksum(temporary, patience.copy)
+    found = destination.checksum(temporary, patience.checksum(task.size))
     if found != expected:
         text = f"{task.lfn}: checksum mismatch: adler32 {found:08x} arrived from {task.source}, {expected:08x} is right"
         raise StorageError(errno.EIO, text, "", Side.TRANSFER)

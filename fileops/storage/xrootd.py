@@ -13,7 +13,13 @@ from fileops.errors import StorageError
 from fileops.storage.base import CHUNK, Entry, Kind, checked
 from fileops.storage.xrootd_client import PARTIAL, client, error_of, seconds, stopping_handler
 
-_MISSING_CHECKSUM = frozenset({errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
+# The server has none to tell, or its answer got lost: servers lose it when the same path is asked for again and again.
+_NO_CHECKSUM = frozenset(
+    {
+        errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ETIMEDOUT, errno.EREMOTEIO,
+        errno.EINPROGRESS,
+    }
+)  # fmt: skip
 
 
 class XrootdStorage:
@@ -51,7 +57,7 @@ class XrootdStorage:
         try:
             answer = self._ask(self._filesystem.query(code, path, timeout=seconds(timeout)), lfn)
         except StorageError as error:
-            if error.code not in _MISSING_CHECKSUM:
+            if error.code not in _NO_CHECKSUM:
                 raise
             return self._read_checksum(lfn)
         algorithm, _, value = bytes(answer).rstrip(b"\0 \n").decode().partition(" ")

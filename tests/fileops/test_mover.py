@@ -229,7 +229,7 @@ def one_task(world: World, **changes: object) -> Task:
     data = world.content[lfn]
     values = {
         "id": 1, "operation": "copy", "lfn": lfn, "size": len(data), "adler32": zlib.adler32(data), "source": "A",
-        "destination": "C", "batch": 1, "claim": 1, **changes,
+        "destination": "C", "batch": 1, "tag": "t", "claim": 1, **changes,
     }  # fmt: skip
     return Task(**values)
 
