@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -19,9 +21,12 @@ from fileops.storage.base import CHUNK
 from inventory.changes import ChangeSet
 from inventory.resolve import applied
 from inventory.snapshot import Snapshot
+from testbed import xrootd
+from testbed.processes import answers
 from tests.services.servers import XrootdSite
 
 LFN = "/store/mc/Run1/a.root"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -250,3 +255,28 @@ def test_a_site_that_is_down_is_known_in_seconds_and_seen_again_at_once(xrootd_s
     assert time.monotonic() - begun < 30
     site.start()
     assert storage.stat("/store/a").size == 1
+
+
+def test_a_server_that_tells_no_checksum_is_read_instead(xrootd_sites: Callable[[], XrootdSite]) -> None:
+    site = xrootd_sites()
+    site.stop()
+    state = site.session.directory / f"{site.name}-state"
+    command = xrootd.prepare(site.root, state, site.port)
+    configuration = state / "xrootd.cfg"
+    lines = [line for line in configuration.read_text().splitlines() if "chksum" not in line]
+    configuration.write_text("\n".join(lines) + "\n")
+    site.session.start(site.name, command, lambda: answers(site.port))
+    storage = storage_of("A", site.url)
+    storage.write(LFN, [b"some content"])
+    assert storage.checksum(LFN) == zlib.adler32(b"some content")
+
+
+def test_without_the_client_library_it_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['XRootD'] = None\n"
+        "from fileops.storage import storage_of\n"
+        "storage_of('T2_X', 'root://127.0.0.1:1094/')\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert "T2_X is an XRootD site" in told.stderr
+    assert "pip install 'dynamo-data-management[xrootd]'" in told.stderr
