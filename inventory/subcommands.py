@@ -30,9 +30,10 @@ class SubcommandsCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the chosen subcommand."""
+        expected: tuple[type[Exception], ...] = (InventoryError, *self.errors)
         try:
             self._module(options["subcommand"]).run(options, self.stdout)
-        except (InventoryError, *self.errors) as error:
+        except expected as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("interrupted", returncode=130) from None

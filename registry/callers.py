@@ -62,4 +62,5 @@ class _CsrfCheck(CsrfViewMiddleware):
     def failure(cls, request: HttpRequest) -> str | None:
         check = cls(lambda _: HttpResponse())
         check.process_request(request)
-        return check.process_view(request, None, (), {})
+        answer = check.process_view(request, lambda *_: HttpResponse(), (), {})
+        return None if answer is None else str(answer)

@@ -123,9 +123,8 @@ def _object(document: Any) -> Mapping[str, Any]:
 
 def _row(asker: Asker, kind: str, document: Any, counts: Mapping[str, int]) -> Injection:
     """The row, not saved yet."""
-    row = Injection(
-        user=asker.user, service=asker.service, kind=kind, document=document, counts=dict(counts), asked=timezone.now()
-    )  # fmt: skip
+    row = Injection(user=asker.user, service=asker.service, kind=kind, counts=dict(counts), asked=timezone.now())
+    row.document = document
     if len(row.content) > _LARGEST:
         raise Refused(f"body: still {len(row.content)} bytes when compressed, of at most {_LARGEST}; send it in parts")
     return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, QuerySet
 
@@ -52,9 +53,10 @@ def find(question: Question, most: int) -> list[Request]:
     return list(reversed(newest))
 
 
-def _with_all(rows: QuerySet[RequestItem] | QuerySet[RequestSite], names: Sequence[str]) -> QuerySet[RequestItem]:
+def _with_all(rows: QuerySet[Any], names: Sequence[str]) -> QuerySet[Any]:
     wanted = len(set(names))
-    return rows.values("request_id").annotate(found=Count("id")).filter(found=wanted).values("request_id")
+    found: QuerySet[Any] = rows.values("request_id").annotate(found=Count("id")).filter(found=wanted)
+    return found.values("request_id")
 
 
 def known_items(items: Iterable[str]) -> set[str]:

@@ -15,7 +15,7 @@ from dealer.settings import DealerSettings
 from inventory.schema import TABLES
 from registry import requests as desk
 from registry.lifecycle import OPEN_ACTION, ImpossibleTransition
-from registry.models import CopyRequest, RequestAction, RequestKind
+from registry.models import CopyRequest, Request, RequestAction, RequestKind
 
 _SHOWN = 5
 _KEY = ("dataset_id", "block_id", "site_id")
@@ -88,7 +88,7 @@ class RequestsPlugin:
         return [item for item, place in answer.actions if place == site and item in known]
 
 
-def _wish(request: CopyRequest) -> Wish:
+def _wish(request: Request) -> Wish:
     return Wish(
         request.pk, request.group, request.num_copies,
         tuple(row.item for row in request.items.all()), tuple(row.site for row in request.sites.all()),

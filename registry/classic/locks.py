@@ -139,7 +139,7 @@ def _chosen(call: Call, among: QuerySet[DetoxLock]) -> QuerySet[DetoxLock]:
     if [] in lists.values():
         return among.none()
     times = {parameter.name: call[parameter.name] for parameter in _TIMES}
-    given = {name: tuple(values) for name, values in lists.items() if values is not None}
+    given: dict[str, Any] = {name: tuple(values) for name, values in lists.items() if values is not None}
     return LockFilter(service=call["service"], **given, **times).apply(among)
 
 
