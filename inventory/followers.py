@@ -110,7 +110,7 @@ def _change(table: str, delta: Delta) -> None:
         return
     ids = delta.touched(table).select(row_id(table)).to_series().to_list()
     for start in range(0, len(ids), _BATCH):
-        MODELS[table].objects.filter(pk__in=ids[start : start + _BATCH]).delete()
+        MODELS[table]._default_manager.filter(pk__in=ids[start : start + _BATCH]).delete()
     if table in delta.puts:
         _put(table, delta.puts[table])
 
@@ -124,19 +124,19 @@ def _put(table: str, rows: pl.DataFrame) -> None:
 def _replace_rules(delta: Delta) -> None:
     """Path rules are few: all are written again, numbered in their order."""
     rows = delta.applied_to("path_rules", _read("path_rules")).with_row_index("id", offset=1)
-    MODELS["path_rules"].objects.all().delete()
+    MODELS["path_rules"]._default_manager.all().delete()
     _create(MODELS["path_rules"], rows.iter_rows(named=True))
 
 
 def _create(model: type[models.Model], rows: Iterable[dict[str, object]]) -> None:
-    model.objects.bulk_create((model(**row) for row in rows), batch_size=_BATCH)
+    model._default_manager.bulk_create((model(**row) for row in rows), batch_size=_BATCH)
 
 
 def _read(table: str) -> pl.DataFrame:
     schema = TABLES[table].schema
     own = own_id(table)
     columns = ["pk" if name == own else name for name in schema]
-    rows = MODELS[table].objects.order_by("pk").values_list(*columns)
+    rows = MODELS[table]._default_manager.order_by("pk").values_list(*columns)
     frames = []
     batch: list[tuple[object, ...]] = []
     for row in rows.iterator(chunk_size=_READ):

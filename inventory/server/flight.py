@@ -33,7 +33,7 @@ _AUTHORISATION = "authorization"
 Answer = dict[str, Any]
 
 
-class _TokenCheck(flight.ServerMiddlewareFactory):
+class _TokenCheck(flight.ServerMiddlewareFactory):  # type: ignore[misc]
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()
 
@@ -45,7 +45,7 @@ class _TokenCheck(flight.ServerMiddlewareFactory):
             raise flight.FlightUnauthenticatedError("the inventory's token is missing or wrong")
 
 
-class FlightServer(flight.FlightServerBase):
+class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
     """Serves ``leader`` at ``location``; ``committed`` is called after each commit, ``lost`` when leadership is lost."""
 
     def __init__(

@@ -22,6 +22,7 @@ from inventory import followers, log
 from inventory.checkpoint import Checkpoints
 from inventory.errors import InventoryError, LeadershipLost
 from inventory.leader import Leader
+from inventory.log_models import Leadership
 from inventory.recovery import recovered
 from inventory.server.flight import FlightServer
 from inventory.settings import InventorySettings
@@ -130,12 +131,12 @@ class ServerProcess:
                 )
             self._stop.wait(_RETRY_SECONDS)
 
-    def _seems_alive(self, row: log.Leadership) -> bool:
+    def _seems_alive(self, row: Leadership) -> bool:
         if not row.host:
             return False
         if row.host == socket.gethostname():
             return _is_server(row.process)
-        return time.time() - row.seen < self.settings.lease_seconds
+        return bool(time.time() - row.seen < self.settings.lease_seconds)
 
     def _image_lock(self) -> IO[str]:
         """The open lock file: readers see by it that a server lives. Waits for an overtaken server to end."""
