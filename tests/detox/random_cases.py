@@ -41,6 +41,11 @@ REGEXES = {
     "blockreplica.owner": ("A|O", r"\w+s$", "(?:Ana|Val)$"),
     "site.name": ("T[12]_", ".*MSS$", "MSS"),
 }
+FAVOURITES = (
+    "blockreplica.owner", "blockreplica.owner", "blockreplica.last_update", "dataset.on_tape", "blockreplica.on_tape",
+    "dataset.num_full_copy", "replica.num_full_other_copy_common_owner", "replica.size", "blockreplica.num_full_disk_copy",
+)  # fmt: skip
+"""What real policies are made of: owners, and counts of copies that change while a cycle deletes."""
 OPERATORS = {
     "text": ("==", "!=", "=~", "!=~", "in", "notin"), "enum": ("==", "!=", "in", "notin"), "bool": ("true", "not"),
     "number": ("<", ">", "==", "!=", "in", "notin"), "bytes": ("<", ">", "==", "!=", "in", "notin"),
@@ -130,7 +135,9 @@ def _line(rng: random.Random, condition: str) -> str:
 
 def _condition(rng: random.Random, context: str) -> str:
     names = sorted(variables_for(context))
-    text = " and ".join(predicate(rng, rng.choice(names)) for _ in range(rng.choice([1, 1, 2])))
+    often = [name for name in FAVOURITES if name in names]
+    chosen = [rng.choice(often if often and rng.random() < 0.5 else names) for _ in range(rng.choice([1, 1, 2]))]
+    text = " and ".join(predicate(rng, name) for name in chosen)
     if rng.random() < 0.1:
         text += f" {rng.choice(['until', 'from'])} {rng.choice(['2023-01-01', '2030-01-01'])}"
     return text

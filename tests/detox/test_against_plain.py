@@ -52,30 +52,28 @@ def replay(case: Case) -> int:
     decided, _ = both(case)
     there = world(case)
     groups = dict(case.snapshot.frame("groups").select("group_id", "name").rows())
-    moments = decided.image.with_columns(moment=pl.min_horizontal("gone_at", "reowned_at")).drop_nulls("moment")
-    events = moments.group_by("moment", "site", "dataset").agg("block_id").sort("moment")
-    rows = {
-        tuple(row[:3]): row
-        for row in decided.image.select(
-            "site", "dataset", "block_id", "decision", "line", "gone_at", "reowned_at", "new_group_id"
-        ).rows()
-    }
-    for moment, site, dataset, blocks in events.rows():
+    keys = ("moment", "site", "dataset", "block_id")
+    image = decided.image.with_columns(heir=pl.col("new_group_id").replace_strict(groups, return_dtype=pl.String))
+    gone = image.filter(pl.col("gone_at").is_not_null()).select(
+        pl.col("gone_at").alias("moment"), *keys[1:], "line", deleted=pl.col("decision").is_not_null()
+    )
+    handed = image.filter(pl.col("reowned_at").is_not_null()).select(
+        pl.col("reowned_at").alias("moment"), *keys[1:], "heir"
+    )
+    happened = gone.join(handed, on=keys, how="full", coalesce=True).sort(keys)
+    for (_, site, dataset), blocks in happened.group_by(keys[:3], maintain_order=True):
         replica = there.datasets[dataset].replicas[site]
         lines = there.decide(case.policy, replica)
-        for block in blocks:
-            _, _, _, decision, line, gone, reowned, owner = rows[site, dataset, block]
+        for block, line, deleted, heir in blocks.select("block_id", "line", "deleted", "heir").rows():
             assert lines[block].decision in ("Delete", "Dismiss"), case.policy.text
-            if decision == "deleted" and gone == moment and reowned != moment:
-                assert lines[block].number == line, case.policy.text
-        for block in blocks:
-            _, _, _, decision, line, gone, reowned, owner = rows[site, dataset, block]
-            replica.blocks[block].owner = groups[owner]
-            if gone == moment:
+            if deleted:
+                assert (lines[block].number, heir) == (line, None), case.policy.text
+            replica.blocks[block].owner = heir or replica.blocks[block].owner
+            if deleted is not None:
                 del replica.blocks[block]
         if not replica.blocks:
             del there.datasets[dataset].replicas[site]
-    return events.height
+    return happened.height
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
