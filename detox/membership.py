@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from detox.segments import Array
-from inventory.partitions import simple_parts
+from inventory.partitions import quota_of_parts, simple_parts
 from inventory.policy.compiler import in_force, predicate_expression, variables_of, with_variables
 from inventory.policy.model import Condition, Predicate
 from inventory.policy.variables import VARIABLES
@@ -25,19 +25,9 @@ def conditions_of(definitions: Definitions, partition: str) -> dict[str, Conditi
 
 def quotas(snapshot: Snapshot, parts: Mapping[str, Condition]) -> Array:
     """Bytes per row of ``sites``: the sum over the parts; what is not listed is 0."""
-    wanted = snapshot.frame("partitions").filter(pl.col("name").is_in(list(parts)))["partition_id"]
-    sums = (
-        snapshot.frame("quotas")
-        .filter(pl.col("partition_id").is_in(wanted.implode()))
-        .group_by("site_id")
-        .agg(pl.col("quota").sum())
-    )
-    return (
-        snapshot.frame("sites")
-        .join(sums, on="site_id", how="left", maintain_order="left")["quota"]
-        .fill_null(0)
-        .to_numpy()
-    )
+    summed = quota_of_parts(snapshot, parts)
+    sites = snapshot.frame("sites").select("site_id")
+    return sites.join(summed, on="site_id", how="left", maintain_order="left")["quota"].to_numpy()
 
 
 class Membership:

@@ -20,7 +20,6 @@ from inventory.policy.variables import VARIABLES
 from inventory.snapshot import Snapshot
 
 Definition = Condition | tuple[str, ...]
-NO_LIMIT = -1
 
 
 class PartitionError(InventoryError):
@@ -81,17 +80,15 @@ def members(snapshot: Snapshot, names: Iterable[str] | None = None, now: int | N
 def quota(snapshot: Snapshot, partition: str) -> pl.DataFrame:
     """Quota of a partition at every site: site_id, quota in bytes; negative: no limit.
 
-    That of a union is the sum of its parts'; without limit if one part is. Raises :class:`PartitionError`.
+    That of a union is the sum of its parts'. Raises :class:`PartitionError`.
     """
-    return _quotas(snapshot, simple_parts(definitions(snapshot), partition))
+    return quota_of_parts(snapshot, simple_parts(definitions(snapshot), partition))
 
 
-def _quotas(snapshot: Snapshot, parts: Sequence[str]) -> pl.DataFrame:
+def quota_of_parts(snapshot: Snapshot, parts: Iterable[str]) -> pl.DataFrame:
+    """Sum of the quotas of simple partitions at every site, in order of site_id: site_id, quota in bytes."""
     ids = snapshot.table("partitions").filter(pl.col("name").is_in(list(parts))).select("partition_id")
-    given = snapshot.table("quotas").join(ids, on="partition_id").group_by("site_id")
-    summed = given.agg(
-        pl.when((pl.col("quota") < 0).any()).then(NO_LIMIT).otherwise(pl.col("quota").sum()).alias("quota")
-    )
+    summed = snapshot.table("quotas").join(ids, on="partition_id").group_by("site_id").agg(pl.col("quota").sum())
     sites = snapshot.table("sites").select("site_id")
     return (
         sites.join(summed, on="site_id", how="left")
@@ -111,7 +108,7 @@ def occupancy(snapshot: Snapshot, now: int | None = None) -> pl.DataFrame:
     sites = snapshot.frame("sites").select("site_id", pl.col("name").alias("site"))
     used = _used(snapshot, known, parts, snapshot.time if now is None else now)
     frames = [
-        sites.join(_quotas(snapshot, parts[name]), on="site_id")
+        sites.join(quota_of_parts(snapshot, parts[name]), on="site_id")
         .join(used.select("site_id", present=f"present {name}", projected=f"projected {name}"), on="site_id", how="left")
         .select("site", pl.lit(name).alias("partition"), "quota", pl.col("present", "projected").fill_null(0))
         for name in parts

