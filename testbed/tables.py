@@ -10,8 +10,8 @@ import polars as pl
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from rich.table import Table
 
+from inventory import entering
 from inventory.partitions import occupancy as occupancies
-from inventory.policy.parser import parse_partitions
 from inventory.snapshot import Snapshot
 from testbed.catalogue import DemoDataset
 from testbed.sites import DemoSite
@@ -28,11 +28,7 @@ def quicken_schedules() -> None:
 
 def partition_rows(path: Path) -> list[dict[str, str]]:
     """Names and definitions of a file of partitions, as a change set wants them."""
-    definitions = parse_partitions(path.read_text(), str(path))
-    return [
-        {"name": name, "definition": f"[{', '.join(meaning)}]" if isinstance(meaning, tuple) else meaning.text}
-        for name, meaning in definitions.items()
-    ]
+    return entering.partition_rows(path.read_text(), str(path))
 
 
 def write_popularity(datasets: Sequence[DemoDataset], path: Path) -> None:
