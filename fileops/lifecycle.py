@@ -48,6 +48,9 @@ class Reason(StrEnum):
     BAD_NAME = "bad_name"
 
 
+MOMENT: pl.DataType | type[pl.DataType] = pl.Datetime("us", "UTC")
+"""Type of times in frames that come from the database: aware, UTC."""
+
 OPEN = frozenset({State.NEW, State.INBATCH, State.RETRY, State.HELD})
 WAITING = frozenset({State.NEW, State.RETRY})
 

@@ -10,7 +10,7 @@ import polars as pl
 from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
-from fileops.lifecycle import OPEN, State
+from fileops.lifecycle import MOMENT, OPEN, State
 from fileops.models import Attempt, Subscription
 from fileops.settings import FileopsSettings
 from inventory.tuning import tuned
@@ -18,14 +18,14 @@ from inventory.tuning import tuned
 COUNTS = pl.Schema(
     {
         "site": pl.String, "operation": pl.String, "state": pl.String, "reason": pl.String, "files": pl.Int64,
-        "bytes": pl.Int64, "oldest": pl.Datetime("us", "UTC"),
+        "bytes": pl.Int64, "oldest": MOMENT,
     }
 )  # fmt: skip
 SERIES = pl.Schema({"time": pl.Int64, "entity": pl.String, "files": pl.Int64, "failed": pl.Int64, "bytes": pl.Int64})
 
 ATTEMPTS = pl.Schema(
     {
-        "finished": pl.Datetime("us", "UTC"), "source": pl.String, "destination": pl.String, "exit_code": pl.Int64,
+        "finished": MOMENT, "source": pl.String, "destination": pl.String, "exit_code": pl.Int64,
         "size": pl.Int64,
     }
 )  # fmt: skip
@@ -112,7 +112,9 @@ def failures(since: datetime, until: datetime) -> pl.DataFrame:
     """Failed attempts by code: operation, source, destination, exit_code, failures, and one message of each."""
     rows = history(since, until).filter(~Q(exit_code=0))
     groups = rows.values_list("operation", "source", "destination", "exit_code")
-    found = groups.annotate(Count("id"), Min("message")).order_by("-id__count", "operation", "source", "destination")
+    found = groups.annotate(number=Count("id"), text=Min("message")).order_by(
+        "-number", "operation", "source", "destination"
+    )
     schema = {
         "operation": pl.String, "source": pl.String, "destination": pl.String, "exit_code": pl.Int64,
         "failures": pl.Int64, "message": pl.String,

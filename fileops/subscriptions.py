@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 from django.db import models, transaction
@@ -95,7 +96,7 @@ def cancel(rows: models.QuerySet[Subscription], message: str, now: datetime | No
     )
 
 
-def _row(key: str, row: dict[str, object], operation: str, author: str, cause: str, now: datetime) -> Subscription:
+def _row(key: str, row: dict[str, Any], operation: str, author: str, cause: str, now: datetime) -> Subscription:
     return Subscription(
         key=key, open_key=key, operation=operation, author=author, cause=cause, created=now, updated=now,
         site=row["site"], lfn=row["lfn"], dataset=row.get("dataset") or "", block=row.get("block") or "",

@@ -10,14 +10,14 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from fileops.errors import Side
-from fileops.lifecycle import OPEN, WAITING, Event, State, advance, allowed
+from fileops.lifecycle import MOMENT, OPEN, WAITING, Event, State, advance, allowed
 from fileops.models import Attempt, Operation, Subscription
 
 WAITING_FILES = pl.Schema(
     {
         "id": pl.Int64, "site": pl.String, "operation": pl.String, "dataset": pl.String, "block": pl.String,
         "lfn": pl.String, "size": pl.Int64, "state": pl.String, "reason": pl.String, "attempts": pl.Int64,
-        "created": pl.Datetime("us", "UTC"),
+        "created": MOMENT,
     }
 )  # fmt: skip
 _CHUNK = 500
