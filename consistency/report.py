@@ -37,9 +37,19 @@ def as_text(check: Check) -> str:
     """The summary with the beginning of each list."""
     lines = [as_line(check)]
     lines += [f"  alarm: {alarm}" for alarm in check.alarms]
-    for name in ("missing", "orphans", "mismatched", "unrecoverable", "empty_directories", "unlisted", "spared"):
+    for name in ("missing", "orphans", "mismatched", "unrecoverable", "empty_directories", "unlisted"):
         lines += _beginning(check, name)
-    return "\n".join(lines)
+    return "\n".join(lines + _spared(check))
+
+
+def _spared(check: Check) -> list[str]:
+    """Left alone, by reason: a check may spare as many as it lists."""
+    frame = history.read(check.pk, "spared")
+    if frame is None or frame.is_empty():
+        return []
+    counted = frame.group_by("kind", "reason").len().sort("len", "kind", "reason", descending=[True, False, False])
+    lines = [f"  spared: {frame.height}, all in: consistency show {check.pk} --list spared"]
+    return lines + [f"    {number} × {kind}: {reason}" for kind, reason, number in counted.head(_SHOWN).iter_rows()]
 
 
 def _beginning(check: Check, name: str) -> list[str]:

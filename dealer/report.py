@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dealer.models import Cycle
-from dealer.settings import TB
 from inventory.errors import InventoryError
+from inventory.units import volume
 
 
 class NoSuchCycle(InventoryError):
@@ -45,7 +45,7 @@ def as_dict(cycle: Cycle) -> dict[str, Any]:
 def as_line(cycle: Cycle) -> str:
     """One line of a list."""
     kind = " (test)" if cycle.test else ""
-    counts = f"{cycle.num_placed} of {cycle.num_proposals} proposals placed, {cycle.volume / TB:.3f} TB"
+    counts = f"{cycle.num_placed} of {cycle.num_proposals} proposals placed, {volume(cycle.volume)}"
     error = f"  {cycle.error}" if cycle.error else ""
     return f"{cycle.pk:>6}  {cycle.started:%Y-%m-%d %H:%M}  {cycle.partition}{kind}  {cycle.state}  {counts}{error}"
 
@@ -56,7 +56,7 @@ def as_text(cycle: Cycle) -> str:
     lines = [
         f"{kind} {cycle.pk} of {cycle.partition}: {cycle.state}",
         f"  started {cycle.started:%Y-%m-%d %H:%M:%S} by {cycle.author}, inventory version {cycle.version}, seed {cycle.seed}",
-        f"  {cycle.num_placed} of {cycle.num_proposals} proposals placed, {cycle.volume / TB:.3f} TB to copy",
+        f"  {cycle.num_placed} of {cycle.num_proposals} proposals placed, {volume(cycle.volume)} to copy",
     ]
     lines += [f"  error: {cycle.error}"] if cycle.error else []
     for plugin, reasons in sorted(cycle.refusals.items()):

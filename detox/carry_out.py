@@ -21,6 +21,7 @@ from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused
 from inventory.schema import NO_GROUP_NAME
 from inventory.snapshot import Snapshot
+from inventory.units import volume
 from scheduler.runs import WriterRun
 
 _KEYS = ["dataset", "block", "site"]
@@ -93,7 +94,7 @@ def _carry_out_site(cycle: Cycle, site: CycleSite, run: WriterRun, work: Work) -
         # It would be refused again and again, and no cycle would ever come past it: shown, and left to people.
         site.state, site.reason = SiteState.REFUSED, f"{site.reason}; not told to the inventory: {error}"
     site.save(update_fields=["state", "reason", "committed_version"])
-    run.log(f"{site.site}: {site.state}, {site.num_deleted} replicas, {site.deleted / 1e12:.3f} TB")
+    run.log(f"{site.site}: {site.state}, {site.num_deleted} replicas, {volume(site.deleted)}")
 
 
 def still_true(plan: pl.DataFrame, snapshot: Snapshot) -> pl.DataFrame:

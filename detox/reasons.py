@@ -7,8 +7,7 @@ import polars as pl
 from detox.passes import Passes
 from inventory.policy.model import Condition, Policy
 from inventory.policy.variables import VARIABLES
-
-_TB = 1e12
+from inventory.units import volume
 
 
 def site_frame(
@@ -33,7 +32,7 @@ def site_frame(
 def _reason(row: dict[str, object], policy: Policy) -> str:
     before, after, deleted = (_number(row[name]) for name in ("occupied_before", "occupied_after", "deleted"))
     quota = _number(row["quota"])
-    outright = "" if not deleted else f"; {deleted / _TB:.3g} TB deleted"
+    outright = "" if not deleted else f"; {volume(deleted)} deleted"
     if not row["triggered"]:
         if deleted:
             return f"not triggered ({_use(before, quota)} matches no When line), but lines that delete at once matched{outright}"
@@ -45,7 +44,7 @@ def _reason(row: dict[str, object], policy: Policy) -> str:
     if row["has_candidates"]:
         return f"triggered at {_use(before, quota)}, but the last pass changed nothing{outright}"
     share = f", {_number(row['protected']) / quota:.1%} of the quota," if quota > 0 else ""
-    kept = f"{_number(row['protected']) / _TB:.3g} TB{share} is protected"
+    kept = f"{volume(_number(row['protected']))}{share} is protected"
     never = "" if _can_end(policy.until) else "; Until can never end the trigger"
     return f"triggered at {_use(before, quota)}; no candidate is left at {_use(after, quota)}: {kept}{never}{outright}"
 
@@ -58,7 +57,7 @@ def _can_end(conditions: tuple[Condition, ...]) -> bool:
 def _use(occupied: float, quota: float) -> str:
     if quota > 0:
         return f"occupancy {occupied / quota:.3f}"
-    return f"{occupied / _TB:.3g} TB without {'quota' if quota == 0 else 'limit'}"
+    return f"{volume(occupied)} without {'quota' if quota == 0 else 'limit'}"
 
 
 def _texts(conditions: tuple[Condition, ...]) -> str:

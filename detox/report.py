@@ -5,24 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-_TB, _GB = 1e12, 1e9
+from inventory.units import volume
 
 
 def cycle_line(header: dict[str, Any]) -> str:
     """One cycle in one line."""
     kind = " test" if header["test"] else ""
     comment = f"  {header['comment']}" if header["comment"] else ""
-    deleted = f"{header['deleted'] / _TB:9.2f} TB of {header['num_deleted']} replicas deleted"
+    deleted = f"{volume(header['deleted']):>9} of {header['num_deleted']} replicas deleted"
     return f"{header['cycle']:>6}{kind}  {_time(header['started'])}  {header['partition']:<16} {deleted}  by {header['author']}{comment}"
 
 
 def summary_text(summary: dict[str, Any]) -> str:
-    """A cycle with a line for each site; sizes in TB."""
+    """A cycle with two lines for each site: its volumes, and why."""
     width = max([len("site"), *(len(site["site"]) for site in summary["sites"])])
     head = [
         f"cycle {summary['cycle']} of {summary['partition']}{' (test)' if summary['test'] else ''}: {summary['state']}",
-        f"{_time(summary['started'])} by {summary['author']}, version {summary['version']}, {summary['passes']} passes; sizes in TB",
-        f"{'site':{width}} {'quota':>9} {'before':>9} {'after':>9} {'protected':>9} {'kept':>9} {'deleted':>9}  why",
+        f"{_time(summary['started'])} by {summary['author']}, version {summary['version']}, {summary['passes']} passes",
+        f"{'site':{width}} {'quota':>9} {'before':>9} {'after':>9} {'protected':>9} {'kept':>9} {'deleted':>9}",
     ]
     if summary["error"]:
         head.insert(1, f"error: {summary['error']}")
@@ -31,15 +31,15 @@ def summary_text(summary: dict[str, Any]) -> str:
 
 def _site_line(site: dict[str, Any], width: int) -> str:
     columns = ("occupied_before", "occupied_after", "protected", "kept", "deleted")
-    volumes = " ".join(f"{site[column] / _TB:9.2f}" for column in columns)
-    quota = "no limit" if site["quota"] < 0 else f"{site['quota'] / _TB:.2f}"
-    return f"{site['site']:{width}} {quota:>9} {volumes}  {site['reason']}"
+    volumes = " ".join(f"{volume(site[column]):>9}" for column in columns)
+    quota = "no limit" if site["quota"] < 0 else volume(site["quota"])
+    return f"{site['site']:{width}} {quota:>9} {volumes}\n    {site['reason']}"
 
 
 def datasets_text(found: dict[str, Any]) -> str:
-    """Decisions on the datasets of a site with the lines that decided; sizes in GB."""
+    """Decisions on the datasets of a site with the lines that decided."""
     rows = [
-        f"{row['decision']:9} {row['size'] / _GB:12.1f} GB {row['num_blocks']:6} blocks  {row['dataset']}"
+        f"{row['decision']:9} {volume(row['size']):>10} {row['num_blocks']:6} blocks  {row['dataset']}"
         f"  line {row['line']}: {found['lines'].get(row['line'], '')}"
         for row in found["datasets"]
     ]
@@ -64,7 +64,7 @@ def story_text(story: dict[str, Any]) -> str:
 
 
 def _outcome_line(row: dict[str, Any]) -> str:
-    return f"  {row['decision']}: {row['num_blocks']} blocks, {row['size'] / _GB:.1f} GB, by line {row['line']}"
+    return f"  {row['decision']}: {row['num_blocks']} blocks, {volume(row['size'])}, by line {row['line']}"
 
 
 def _line_texts(line: dict[str, Any]) -> list[str]:
