@@ -98,6 +98,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "dynamo_site.headers.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -120,6 +121,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "dynamo_site.pages.shell.menu",
             ]
         },
     }
@@ -130,6 +132,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static_collected"
+# Style sheets are served from where they are installed; `collectstatic` is for a web server in front.
+WHITENOISE_USE_FINDERS = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
@@ -164,6 +168,23 @@ LOGGING = logging_settings(os.environ.get("DYNAMO_LOG_FORMAT", "auto"), os.envir
 METRICS_NETWORKS = _environment_list("DYNAMO_METRICS_NETWORKS", "127.0.0.0/8 ::1/128")
 METRICS_TOKEN = os.environ.get("DYNAMO_METRICS_TOKEN", "")
 HEALTH_MIN_FREE_BYTES = int(os.environ.get("DYNAMO_MIN_FREE_BYTES", 1024**3))
+
+# Administration pages: title, menu and the label of the environment (DYNAMO_ENVIRONMENT).
+ENVIRONMENT_NAME = os.environ.get("DYNAMO_ENVIRONMENT", "")
+UNFOLD = {
+    "SITE_TITLE": "Dynamo administration",
+    "SITE_HEADER": "Dynamo",
+    "SITE_SUBHEADER": "administration",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "database",
+    "SHOW_VIEW_ON_SITE": True,
+    "ENVIRONMENT": "dynamo_site.menu.environment",
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": "dynamo_site.menu.navigation",
+    },
+}
 
 # Detox asks Dealer's enforcer, its neighbour, which replicas rules hold (see dynamo_site.wiring).
 DETOX_ENFORCER_PROTECTED = "dynamo_site.wiring.enforcer_protected"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 
 from inventory.errors import InventoryUnavailable
 from scheduler.errors import TurnBusy
@@ -31,5 +32,5 @@ class UnavailableMiddleware:
         text = f"Dynamo cannot do this now: {error}. Please try again in {_RETRY_SECONDS} seconds."
         headers = {"Retry-After": str(_RETRY_SECONDS)}
         if "text/html" in request.META.get("HTTP_ACCEPT", ""):
-            return HttpResponse(text, status=503, content_type="text/plain; charset=utf-8", headers=headers)
+            return HttpResponse(render_to_string("503.html", {"text": text}, request), status=503, headers=headers)
         return JsonResponse({"result": "Error", "message": text, "data": None}, status=503, headers=headers)

@@ -15,22 +15,28 @@ from selenium.webdriver.common.by import By
 from testbed import browser
 
 _SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+_LONGEST = 1800
 _OPERATOR = "operator"
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A page to take: its name and address, and a link on it to follow first (CSS selector)."""
+    """A page to take: its name and address, the links (CSS selectors) to follow from there, and on what it is looked at."""
 
     name: str
     path: str
-    follow: str = ""
+    follow: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ("desktop",)
 
 
+_BOTH = ("desktop", "phone")
 SHOTS = (
-    Shot("overview", "/"), Shot("detox", "/detox/"), Shot("detox-site", "/detox/", "a[href*='/site/T2_US_MIT']"),
-    Shot("requests", "/requests/"), Shot("request", "/requests/1/"), Shot("files", "/files/"),
-    Shot("consistency", "/consistency/"), Shot("check", "/consistency/", "td a"), Shot("administration", "/admin/"),
+    Shot("overview", "/", sizes=_BOTH), Shot("detox", "/detox/", sizes=_BOTH),
+    Shot("detox-site", "/detox/", ("a[href*='/site/T2_US_MIT']",), ("phone",)),
+    Shot("detox-why", "/detox/", ("a[href*='/site/T2_US_MIT']", "tr:has(.tag.deleted) a[href*='/why/']"), _BOTH),
+    Shot("dealer", "/dealer/"), Shot("request", "/requests/", ("td a[href*='/requests/']",), ("phone",)),
+    Shot("statistics", "/statistics/?statistic=usage"), Shot("administration", "/admin/"),
+    Shot("subscriptions", "/admin/fileops/subscription/"),
 )  # fmt: skip
 
 
@@ -68,17 +74,18 @@ def _log_in(driver: webdriver.Chrome, url: str, password: str) -> None:
 
 
 def take(driver: webdriver.Chrome, url: str, output: Path) -> list[Path]:
-    """One picture per page and size, as long as the page is; returns their paths."""
+    """One picture per page and size, as long as the page is up to a limit; returns their paths."""
     output.mkdir(parents=True, exist_ok=True)
     taken = []
-    for size, (width, height) in _SIZES.items():
-        for shot in SHOTS:
+    for shot in SHOTS:
+        for size in shot.sizes:
+            width, height = _SIZES[size]
             # A phone's width is less than a window can have: the device's metrics are set instead.
             _measure(driver, width, height)
             driver.get(f"{url}{shot.path}")
-            if shot.follow:
-                driver.get(str(driver.find_element(By.CSS_SELECTOR, shot.follow).get_attribute("href")))
-            _measure(driver, width, min(max(height, _length(driver)), 2400))
+            for selector in shot.follow:
+                driver.get(str(driver.find_element(By.CSS_SELECTOR, selector).get_attribute("href")))
+            _measure(driver, width, min(max(height, _length(driver)), _LONGEST))
             path = output / f"{shot.name}-{size}.png"
             driver.save_screenshot(str(path))
             taken.append(path)

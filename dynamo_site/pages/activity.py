@@ -28,6 +28,7 @@ class Activity:
     state: str
     error: str
     next: datetime | None
+    run: int | None = None
 
 
 _APPLICATIONS = {
@@ -43,7 +44,9 @@ def activities() -> list[Activity]:
 def _activity(application: str, task: str) -> Activity:
     run = Run.objects.filter(application=application).first()
     started = (run.started_at or run.queued_at) if run else None
-    return Activity(application, started, run.state if run else "", run.error if run else "", _next(task))
+    return Activity(
+        application, started, run.state if run else "", run.error if run else "", _next(task), run.pk if run else None
+    )
 
 
 def _next(task: str) -> datetime | None:

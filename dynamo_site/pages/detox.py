@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,44 +11,35 @@ from django.views.decorators.http import require_safe
 
 from detox import monitor
 from detox.models import Cycle
+from dynamo_site.pages import detox_bars
 from dynamo_site.pages.shell import page
 
-_FULL_SCALE = 1.25
 _PER_PAGE = 100
-_SHOWN_CYCLES = 30
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a bar: where it begins and how wide it is, as fractions of the bar."""
-
-    kind: str
-    start: float
-    width: float
-
-
-def bar(site: dict[str, Any], largest: int) -> list[Part]:
-    """Protected, kept and deleted, relative to the quota (full scale 1.25), or to ``largest`` bytes where there is none."""
-    scale = site["quota"] * _FULL_SCALE if site["quota"] > 0 else largest * _FULL_SCALE
-    parts, start = [], 0.0
-    for kind in ("protect", "keep", "delete"):
-        size = site[{"protect": "protected", "keep": "kept", "delete": "deleted"}[kind]]
-        width = min(size / scale, 1.0 - start) if scale else 0.0
-        parts.append(Part(kind, start, width))
-        start += width
-    return parts
+_SHOWN_CYCLES = 20
+_SHOWN_FOUND = 200
 
 
 @require_safe
 def newest(request: HttpRequest) -> HttpResponse:
-    """The newest cycle of the wanted or the default partition; a page that says so when there is none yet."""
+    """The newest cycle of the wanted or the default partition, or the last one begun by the day ``at``."""
     test = "test" in request.GET
     known = monitor.partitions(test)
     wanted = request.GET.get("partition") or (known[0]["name"] if known else None)
     row = next((row for row in known if row["name"] == wanted), None)
     if row is None:
-        return page(request, "detox", "detox_none", partition=request.GET.get("partition"), test=test)
-    return redirect("detox-cycle", number=row["cycle"])
+        return page(request, "detox", "detox_none", {"partition": request.GET.get("partition"), "test": test})
+    return redirect("detox-cycle", number=_cycle_by(request.GET.get("at", ""), row, test))
+
+
+def _cycle_by(day: str, partition: dict[str, Any], test: bool) -> int:
+    """Number of the last cycle begun by the end of the day (ISO); the oldest if all are newer, the newest if it is no day."""
+    try:
+        end = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return int(partition["cycle"])
+    cycles = monitor.ended(test).filter(partition=partition["name"])
+    found = cycles.filter(started__lt=end).first() or cycles.order_by("id").first()
+    return found.pk if found else int(partition["cycle"])
 
 
 def cycle_called(number: int) -> Cycle:
@@ -64,14 +55,18 @@ def cycle(request: HttpRequest, number: int) -> HttpResponse:
     """One cycle: a bar and a reason for every site, neighbours in time, search over datasets."""
     row = cycle_called(number)
     summary = monitor.summary(row)
-    largest = max((site["protected"] + site["kept"] + site["deleted"] for site in summary["sites"]), default=0)
-    marks = {name: summary[name] / _FULL_SCALE for name in ("trigger", "stop") if summary[name] is not None}
-    patterns = [text for text in request.GET.get("q", "").split() if text]
+    known = monitor.partitions(row.test)
+    absolute = request.GET.get("scale") == "bytes"
+    patterns = request.GET.get("q", "").split()
+    before = request.GET.get("before", "")
+    found = _searched(row, patterns) if patterns else None
     return page(
-        request, "detox", "detox_cycle", summary=summary, partitions=monitor.partitions(row.test),
-        bars=[(site, bar(site, largest)) for site in summary["sites"]], marks=marks, quota_at=1 / _FULL_SCALE,
-        cycles=monitor.cycles(row.partition, row.test, _SHOWN_CYCLES), patterns=" ".join(patterns),
-        found=_searched(row, patterns) if patterns else None,
+        request, "detox", "detox_cycle", {"summary": summary, "found": found}, partitions=known, absolute=absolute,
+        late=any(other["late"] and other["cycle"] == row.pk for other in known),
+        bars=detox_bars.of_cycle(summary, absolute), patterns=" ".join(patterns), shown_found=_SHOWN_FOUND,
+        has_before=bool(summary["previous"]),
+        cycles=monitor.cycles(row.partition, row.test, _SHOWN_CYCLES, int(before) if before.isdecimal() else None),
+        api="detox-test" if row.test else "detox",
     )  # fmt: skip
 
 
@@ -88,24 +83,30 @@ def site(request: HttpRequest, number: int, name: str) -> HttpResponse:
     row = cycle_called(number)
     sort, search = request.GET.get("sort", "size"), request.GET.get("q", "").strip()
     descending = request.GET.get("order", "down") == "down"
-    number_of_page = max(1, int(request.GET.get("page", "1"))) if request.GET.get("page", "1").isdecimal() else 1
+    wanted = request.GET.get("page", "1")
+    number_of_page = max(1, int(wanted)) if wanted.isdecimal() and len(wanted) < 7 else 1
     try:
-        shown = monitor.site_datasets(
+        found = monitor.site_datasets(
             row, name, sort=sort, descending=descending, search=search, offset=(number_of_page - 1) * _PER_PAGE,
             limit=_PER_PAGE,
         )  # fmt: skip
     except monitor.CycleUnknown as error:
         raise Http404(str(error)) from error
-    summary = next(entry for entry in monitor.summary(row)["sites"] if entry["site"] == name)
-    datasets = [entry | {"text": shown["lines"].get(entry["line"], "")} for entry in shown["datasets"]]
+    summary = monitor.summary(row)
+    entry = next(entry for entry in summary["sites"] if entry["site"] == name)
+    datasets = [shown | {"text": found["lines"].get(shown["line"], "")} for shown in found["datasets"]]
     return page(
-        request, "detox", "detox_site", cycle=row, site=summary, count=shown["count"], datasets=datasets, search=search,
-        sort=sort, descending=descending, number=number_of_page,
-        last=max(1, -(-shown["count"] // _PER_PAGE)),
+        request, "detox", "detox_site", {"cycle": row.pk, "site": entry, "count": found["count"], "datasets": datasets},
+        row=row, search=search, sort=sort, descending=descending, number=number_of_page,
+        bar=detox_bars.of_site(entry, summary), last=max(1, -(-found["count"] // _PER_PAGE)),
     )  # fmt: skip
 
 
 @require_safe
 def policy(request: HttpRequest, number: int) -> HttpResponse:
-    """The text of the policy of a cycle, as it was."""
-    return HttpResponse(cycle_called(number).policy, content_type="text/plain; charset=utf-8")
+    """The text of the policy of a cycle, as it was, with the numbers of its lines as decisions name them."""
+    row = cycle_called(number)
+    return page(
+        request, "detox", "detox_policy",
+        {"cycle": row.pk, "partition": row.partition, "policy": row.policy, "lines": monitor.lines(row)}, row=row,
+    )  # fmt: skip

@@ -11,6 +11,8 @@ from dynamo_site.pages.shell import page
 from inventory import client
 from inventory.errors import InventoryUnavailable
 from inventory.snapshot import Snapshot
+from registry import locks
+from scheduler.models import ApplicationLock
 
 _COUNTED = ("sites", "datasets", "blocks", "files", "block_replicas")
 
@@ -22,14 +24,15 @@ def front(request: HttpRequest) -> HttpResponse:
         snapshot, unavailable = client.snapshot(), ""
     except InventoryUnavailable as error:
         snapshot, unavailable = None, str(error)
-    return page(
-        request, "front", "front", unavailable=unavailable,
-        inventory_version=snapshot.version if snapshot else None,
-        bars=overview.site_bars(snapshot, settings.POLICY_DIR) if snapshot else [],
-        counts=_counts(snapshot) if snapshot else {},
-        activities=activity.activities(), queues=activity.queues(), requests=activity.requests_by_status(),
-        alarms=activity.alarms(activity.now()),
-    )  # fmt: skip
+    data = {
+        "unavailable": unavailable, "inventory_version": snapshot.version if snapshot else None,
+        "sites": overview.site_bars(snapshot, settings.POLICY_DIR) if snapshot else [],
+        "counts": _counts(snapshot) if snapshot else {}, "activities": activity.activities(), "queues": activity.queues(),
+        "requests": activity.requests_by_status(), "alarms": activity.alarms(activity.now()),
+        "stopped": list(ApplicationLock.objects.values("application", "user", "note", "locked_at")),
+        "locks": locks.in_force(activity.now()).count(),
+    }  # fmt: skip
+    return page(request, "front", "front", data)
 
 
 def _counts(snapshot: Snapshot) -> dict[str, int]:

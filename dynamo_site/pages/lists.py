@@ -1,72 +1,108 @@
-"""Pages that list what is in the database: requests, file operations, consistency checks; each with its detail."""
+"""Pages that list what is in the database: requests, locks, runs, consistency checks; each with its detail."""
 
 from __future__ import annotations
 
-from django.core.paginator import Paginator
+from typing import Any
+
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consistency import history
 from consistency.models import Check
-from dynamo_site.pages.shell import page
+from dynamo_site.pages.shell import page, shown
 from fileops.lifecycle import State
-from fileops.models import Attempt, Subscription
-from registry.models import Request, RequestStatus
+from fileops.models import Subscription
+from registry import locks as registry_locks
+from registry.models import DetoxLock, Request, RequestKind, RequestStatus
+from scheduler.models import Run
+from scheduler.models import State as RunState
 
-_PER_PAGE = 50
 _SHOWN_ACTIONS = 200
 _SHOWN_ROWS = 20
+_SHOWN_LOG = 500
+_LARGEST_ID = 2**63 - 1
 
 
-def _shown(request: HttpRequest, rows: QuerySet) -> object:
-    return Paginator(rows, _PER_PAGE).get_page(request.GET.get("page"))
+def _existing(rows: QuerySet[Any], number: int) -> Any:
+    """The row of that number, else a page that says there is none; no database is asked for a number too large for it."""
+    return get_object_or_404(rows, pk=min(number, _LARGEST_ID))
 
 
 @require_safe
 def requests(request: HttpRequest) -> HttpResponse:
-    """Copy and deletion requests, newest first; filter by status, and by a part of an item's, site's or user's name."""
+    """Copy and deletion requests, newest first; filter by kind and status, and by a part of an item's, site's or user's name."""
     rows = Request.objects.prefetch_related("items", "sites")
-    status, text = request.GET.get("status", ""), request.GET.get("q", "").strip()
-    if status:
-        rows = rows.filter(status=status)
+    chosen = {name: request.GET.get(name, "") for name in ("status", "kind")}
+    text = request.GET.get("q", "").strip()
+    rows = rows.filter(**{name: value for name, value in chosen.items() if value})
     if text:
         found = Q(items__item__contains=text) | Q(sites__site__contains=text) | Q(user=text)
         rows = rows.filter(found).distinct()
     return page(
-        request, "requests", "requests", rows=_shown(request, rows), status=status, text=text,
-        statuses=RequestStatus.values,
+        request, "requests", "requests", {"rows": shown(request, rows)}, text=text, **chosen,
+        statuses=RequestStatus.values, kinds=RequestKind.values,
     )  # fmt: skip
 
 
 @require_safe
 def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     """One request: what was asked, what came of it at each site, and the file operations it caused."""
-    row = get_object_or_404(Request.objects.prefetch_related("items", "sites"), pk=number)
+    row = _existing(Request.objects.prefetch_related("items", "sites"), number)
     datasets = {item.item.partition("#")[0] for item in row.items.all()}
-    operations = Subscription.objects.filter(cause=f"request {row.pk}") | Subscription.objects.filter(
-        dataset__in=datasets, site__in=row.actions.values("site"), created__gte=row.first_asked
+    operations = Subscription.objects.filter(
+        Q(cause=f"request {row.pk}")
+        | Q(dataset__in=datasets, site__in=row.actions.values("site"), created__gte=row.first_asked)
     )
-    return page(
-        request, "requests", "request", row=row, actions=row.actions.order_by("item", "site")[:_SHOWN_ACTIONS],
-        operations=_by_state(operations), held=operations.filter(state=State.HELD)[:_SHOWN_ROWS],
-    )  # fmt: skip
+    data = {
+        "row": row, "items": [item.item for item in row.items.all()], "sites": [site.site for site in row.sites.all()],
+        "actions": row.actions.order_by("item", "site")[:_SHOWN_ACTIONS],
+        "operations": by_state(operations), "held": operations.filter(state=State.HELD)[:_SHOWN_ROWS],
+    }  # fmt: skip
+    return page(request, "requests", "request", data, num_actions=row.actions.count())
 
 
-def _by_state(rows: QuerySet[Subscription]) -> QuerySet:
+def by_state(rows: QuerySet[Subscription]) -> QuerySet[Any]:
+    """Files and bytes by site, operation and state."""
     grouped = rows.values("site", "operation", "state").annotate(files=Count("id"), size=Sum("size"))
     return grouped.order_by("site", "operation", "state")
 
 
 @require_safe
-def files(request: HttpRequest) -> HttpResponse:
-    """What is open by site, what is held and why, and the newest attempts."""
+def locks(request: HttpRequest) -> HttpResponse:
+    """Detox locks in force, those that end first on top; ``which=all``: released and expired ones too, newest first."""
+    text, everything = request.GET.get("q", "").strip(), request.GET.get("which") == "all"
+    now = timezone.now()
+    rows = DetoxLock.objects.all() if everything else registry_locks.in_force(now).order_by("expires", "id")
+    if text:
+        rows = rows.filter(
+            Q(item__contains=text) | Q(sites__contains=text) | Q(user__contains=text) | Q(comment__contains=text)
+        )
     return page(
-        request, "files", "files", queue=_by_state(Subscription.objects.filter(open_key__isnull=False)),
-        held=_shown(request, Subscription.objects.filter(state=State.HELD).order_by("-updated")),
-        attempts=Attempt.objects.all()[:_SHOWN_ROWS],
+        request, "locks", "locks", {"rows": shown(request, rows)}, text=text, everything=everything, now=now
     )  # fmt: skip
+
+
+@require_safe
+def runs(request: HttpRequest) -> HttpResponse:
+    """Runs over the inventory, newest first; filter by application and state."""
+    rows = Run.objects.all()
+    chosen = {name: request.GET.get(name, "") for name in ("application", "state")}
+    rows = rows.filter(**{name: value for name, value in chosen.items() if value})
+    names = Run.objects.order_by("application").values_list("application", flat=True).distinct()
+    return page(
+        request, "runs", "runs", {"rows": shown(request, rows)}, applications=names, states=RunState.choices, **chosen
+    )
+
+
+@require_safe
+def run_detail(request: HttpRequest, number: int) -> HttpResponse:
+    """One run with the end of its log."""
+    row = _existing(Run.objects.all(), number)
+    log = list(row.log_lines.order_by("-id")[:_SHOWN_LOG])[::-1]
+    return page(request, "runs", "run", {"row": row, "log": log}, num_lines=row.log_lines.count())
 
 
 @require_safe
@@ -77,29 +113,29 @@ def checks(request: HttpRequest) -> HttpResponse:
     if site:
         rows = rows.filter(site=site)
     names = Check.objects.order_by("site").values_list("site", flat=True).distinct()
-    return page(request, "checks", "checks", rows=_shown(request, rows), site=site, sites=names)
+    return page(request, "checks", "checks", {"rows": shown(request, rows)}, site=site, sites=names)
 
 
 @require_safe
 def check_detail(request: HttpRequest, number: int) -> HttpResponse:
     """One check with the beginning of each of its lists."""
-    row = get_object_or_404(Check, pk=number)
+    row = _existing(Check.objects.all(), number)
     frames = {name: history.read(row.pk, name) for name in history.LISTS}
     lists = [
-        (name, frame.height, frame.columns, frame.head(_SHOWN_ROWS).rows())
+        {"name": name, "count": frame.height, "columns": frame.columns, "rows": frame.head(_SHOWN_ROWS).rows()}
         for name, frame in frames.items()
         if frame is not None and frame.height
     ]
-    return page(request, "checks", "check", row=row, lists=lists)
+    return page(request, "checks", "check", {"row": row, "lists": lists})
 
 
 @require_safe
 def check_list(request: HttpRequest, number: int, name: str) -> HttpResponse:
     """One list of a check, whole, as tab-separated text."""
-    row = get_object_or_404(Check, pk=number)
+    row = _existing(Check.objects.all(), number)
     frame = history.read(row.pk, name) if name in history.LISTS else None
     if frame is None:
-        raise Http404(f"check {number} has no list {name}")
+        raise Http404(f"check {number} has no list {name[:40]}")
     answer = HttpResponse(frame.write_csv(separator="\t"), content_type="text/tab-separated-values; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="check_{number}_{name}.tsv"'
     return answer

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import polars as pl
 
+from dynamo_site.pages.bars import Bar, marks_at, stacked
 from dynamo_site.pages.watermarks import Watermarks, of_policy, policies
 from inventory.partitions import occupancy
 from inventory.snapshot import Snapshot
+from inventory.units import volume
 
 _FULL_SCALE = 1.1
 
 
 @dataclass(frozen=True)
 class SiteBar:
-    """One partition at one site: bytes, and where the bar's parts end (fractions of its width)."""
+    """One partition at one site, in bytes."""
 
     site: str
     status: str
@@ -43,23 +45,16 @@ class SiteBar:
         return "between" if self.marks.low is not None and self.fraction >= self.marks.low else "good"
 
     @property
-    def present_width(self) -> float:
-        return self._width(self.present)
-
-    @property
-    def coming_width(self) -> float:
-        return max(self._width(self.projected) - self.present_width, 0.0)
-
-    @property
-    def high_at(self) -> float | None:
-        return None if self.marks.high is None else self.marks.high / _FULL_SCALE
-
-    @property
-    def low_at(self) -> float | None:
-        return None if self.marks.low is None else self.marks.low / _FULL_SCALE
-
-    def _width(self, size: int) -> float:
-        return min(size / self.quota / _FULL_SCALE, 1.0) if self.quota > 0 else 0.0
+    def bar(self) -> Bar:
+        """Present and on its way, against the quota, with the watermarks."""
+        scale = self.quota * _FULL_SCALE if self.quota > 0 else 0.0
+        kind = "over" if self.state == "over" else "present"
+        parts = stacked([(kind, self.present), ("coming", max(self.projected - self.present, 0))], scale)
+        places = [
+            (name, share and share * self.quota) for name, share in (("low", self.marks.low), ("high", self.marks.high))
+        ]
+        text = f"{volume(self.present)} present, {volume(self.projected)} projected"
+        return Bar(text, parts, marks_at(places, scale))
 
 
 def site_bars(snapshot: Snapshot, policy_directory: Path) -> list[SiteBar]:

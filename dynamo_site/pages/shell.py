@@ -1,21 +1,61 @@
-"""What all pages share: the menu, and how a template is filled."""
+"""What all pages share: the menu, how a template is filled, and that every page has its JSON."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.paginator import Page, Paginator
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.http import urlencode
 
 MENU = [
-    ("front", "Overview"),
-    ("detox", "Detox"),
-    ("requests", "Requests"),
-    ("files", "Files"),
-    ("checks", "Consistency"),
-]
+    ("front", "Overview"), ("detox", "Detox"), ("dealer", "Dealer"), ("requests", "Requests"), ("locks", "Locks"),
+    ("files", "Files"), ("activity", "Activity"), ("checks", "Consistency"), ("runs", "Runs"),
+    ("statistics", "Statistics"),
+]  # fmt: skip
+PER_PAGE = 50
 
 
-def page(request: HttpRequest, section: str, template: str, **context: Any) -> HttpResponse:
-    """A page of the menu's ``section``."""
-    return render(request, f"pages/{template}.html", {"menu": MENU, "section": section, **context})
+class _Encoder(DjangoJSONEncoder):
+    """What pages are made of: dataclasses, models and pages of rows, too."""
+
+    def default(self, value: Any) -> Any:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return dataclasses.asdict(value)
+        if isinstance(value, Model):
+            return {field.attname: getattr(value, field.attname) for field in value._meta.concrete_fields}
+        if isinstance(value, Page | QuerySet):
+            return list(value)
+        return super().default(value)
+
+
+def page(
+    request: HttpRequest, section: str, template: str, data: dict[str, Any] | None = None, http_status: int = 200,
+    **context: Any,
+) -> HttpResponse:  # fmt: skip
+    """A page of the menu's ``section``; with ``?format=json`` its ``data``, if it has any."""
+    if data is not None and request.GET.get("format") == "json":
+        return JsonResponse(data, encoder=_Encoder, status=http_status)
+    shown = {"section": section, "json": data is not None and query(request, format="json")}
+    return render(request, f"pages/{template}.html", shown | context | (data or {}), status=http_status)
+
+
+def menu(request: HttpRequest) -> dict[str, Any]:
+    """The menu, for all templates (a context processor)."""
+    return {"menu": MENU}
+
+
+def query(request: HttpRequest, **changes: Any) -> str:
+    """The page's parameters with some of them changed (None: left out), as ``?…``."""
+    chosen = {name: value for name, value in request.GET.items() if name not in changes}
+    given = {name: value for name, value in changes.items() if value is not None}
+    return f"?{urlencode({**chosen, **given})}"
+
+
+def shown(request: HttpRequest, rows: QuerySet[Any], per_page: int = PER_PAGE) -> Page[Any]:
+    """The wanted page of the rows; the nearest one where there is none of that number."""
+    return Paginator(rows, per_page).get_page(request.GET.get("page"))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dynamo_site.pages import detox, front, lists, why
+from dynamo_site.pages import dealer, detox, files, front, lists, statistics, why
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -11,10 +11,17 @@ urlpatterns = [
     path("detox/<int:number>/site/<str:name>/", detox.site, name="detox-site"),
     path("detox/<int:number>/why/", why.why, name="detox-why"),
     path("detox/<int:number>/policy/", detox.policy, name="detox-policy"),
+    path("dealer/", dealer.newest, name="dealer"),
+    path("dealer/<int:number>/", dealer.cycle, name="dealer-cycle"),
     path("requests/", lists.requests, name="requests"),
     path("requests/<int:number>/", lists.request_detail, name="request"),
-    path("files/", lists.files, name="files"),
+    path("locks/", lists.locks, name="locks"),
+    path("files/", files.files, name="files"),
+    path("activity/", files.activity, name="activity"),
     path("consistency/", lists.checks, name="checks"),
     path("consistency/<int:number>/", lists.check_detail, name="check"),
     path("consistency/<int:number>/<str:name>/", lists.check_list, name="check-list"),
+    path("runs/", lists.runs, name="runs"),
+    path("runs/<int:number>/", lists.run_detail, name="run"),
+    path("statistics/", statistics.show, name="statistics"),
 ]

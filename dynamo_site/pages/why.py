@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from detox import explain
+from detox import explain, monitor
 from dynamo_site.pages.detox import cycle_called
 from dynamo_site.pages.shell import page
 
@@ -15,8 +17,23 @@ def why(request: HttpRequest, number: int) -> HttpResponse:
     """Why a replica went or stayed: every line of the stack, the values it saw, and whether it matched."""
     row = cycle_called(number)
     place, dataset = request.GET.get("site", ""), request.GET.get("dataset", "")
+    at_site = row.sites.filter(site=place).exists()
+    asked = {"cycle": row.pk, "site": place, "dataset": dataset}
     try:
         story = explain.of_cycle(row, place, dataset)
     except explain.CannotExplain as error:
-        return page(request, "detox", "detox_why", cycle=row, site=place, dataset=dataset, error=str(error))
-    return page(request, "detox", "detox_why", cycle=row, site=place, dataset=dataset, story=story)
+        told = asked | {"error": str(error)}
+        return page(request, "detox", "detox_why", told, http_status=404, row=row, at_site=at_site)
+    texts = monitor.lines(row)
+    outcome = [entry | {"text": texts.get(entry["line"], "")} for entry in story["outcome"]]
+    return page(
+        request, "detox", "detox_why", asked | {"story": story | {"outcome": outcome}}, row=row, at_site=at_site,
+        looks=[_look(look) for look in story["looks"]],
+    )  # fmt: skip
+
+
+def _look(look: dict[str, Any]) -> dict[str, Any]:
+    """The lines as far as there was something to decide, and apart from them those below."""
+    read = [line for line in look["lines"] if line["left"]]
+    below = [line for line in look["lines"] if not line["left"]]
+    return look | {"read": read, "below": below}

@@ -59,3 +59,33 @@ def css_percent(share: float | None) -> str:
 def words(name: str) -> str:
     """``empty_directories`` is "Empty directories"."""
     return name.replace("_", " ").capitalize()
+
+
+@register.filter
+def day(value: datetime | int | None) -> str:
+    """A moment's day as 2026-11-24 (UTC)."""
+    return moment(value)[:10] if value else ""
+
+
+@register.filter
+def split(text: str) -> list[str]:
+    """A blank-separated list in a template."""
+    return text.split()
+
+
+@register.filter
+def took(begin: datetime | None, end: datetime | None) -> str:
+    """How long from one moment to the other, or until now: "3 min"; a dash when it has not begun."""
+    if begin is None:
+        return "–"
+    seconds = ((end or datetime.now(UTC)) - begin).total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+@register.filter
+def due(when: datetime) -> str:
+    """When something that is scheduled comes: "in 3 hours", or "now" when its time has come."""
+    return ago(when) if when > datetime.now(UTC) else "now"

@@ -1,0 +1,17 @@
+"""Template tags of the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from dynamo_site.pages import shell
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """This page's parameters with some of them changed, as ``?…``."""
+    return shell.query(context["request"], **changes)
