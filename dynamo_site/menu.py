@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 
 _Entry = tuple[str, str, str]
@@ -70,7 +71,10 @@ _GROUPS: list[tuple[str, list[_Entry]]] = [
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the side bar; entries that the user may not see are left out."""
     pages = [("Overview", "front", "home"), ("Detox monitor", "detox", "monitoring"), ("Requests", "requests", "list")]
-    back = {"title": "Pages", "items": [{"title": t, "icon": i, "link": reverse(name)} for t, name, i in pages]}
+    back = {
+        "title": "Pages",
+        "items": [{"title": t, "icon": i, "link": reverse(name), "active": False} for t, name, i in pages],
+    }
     groups = [
         {
             "title": title,
@@ -89,6 +93,11 @@ def _entry(request: HttpRequest, title: str, model: str, icon: str) -> dict[str,
     return {
         "title": title, "icon": icon, "link": reverse(f"admin:{model}_changelist"), "permission": lambda _request: seen,
     }  # fmt: skip
+
+
+def style(request: HttpRequest) -> str:
+    """The address of our style sheet for the administration pages."""
+    return static("admin.css")
 
 
 def environment(request: HttpRequest) -> list[str] | None:

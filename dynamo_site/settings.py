@@ -179,6 +179,22 @@ UNFOLD = {
     "SITE_SYMBOL": "database",
     "SHOW_VIEW_ON_SITE": True,
     "ENVIRONMENT": "dynamo_site.menu.environment",
+    "STYLES": ["dynamo_site.menu.style"],
+    "COLORS": {
+        "primary": {
+            "50": "239 246 255",
+            "100": "219 234 254",
+            "200": "191 219 254",
+            "300": "147 197 253",
+            "400": "96 165 250",
+            "500": "59 130 246",
+            "600": "27 95 193",
+            "700": "29 78 216",
+            "800": "30 64 175",
+            "900": "30 58 138",
+            "950": "23 37 84",
+        },
+    },  # fmt: skip
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": False,

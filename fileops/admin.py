@@ -35,11 +35,11 @@ class SubscriptionAdmin(LookedAt):
     list_display = (
         "id",
         "operation",
-        "lfn",
         "site",
         "state",
         "reason",
         "attempts",
+        "lfn",
         "message",
         "cause",
         "author",

@@ -1,4 +1,4 @@
-"""Admin pages: the log, the tables that follow it (both to look at only), and what operators tune."""
+"""Admin pages: the log and the tables that follow it, to look at only. What operators tune has its page in ``dynamo_site``."""
 
 from __future__ import annotations
 
@@ -145,16 +145,9 @@ class BlockReplicaAdmin(ReadOnlyAdmin):
     search_fields = ("dataset__name", "block__name", "site__name")
 
 
-@admin.register(models.TunedSetting)
-class TunedSettingAdmin(ModelAdmin):
-    """What operators set over the defaults; the page notes who did."""
+@admin.register(models.ReplicaFile)
+class ReplicaFileAdmin(ReadOnlyAdmin):
+    """Files that are there of block replicas that are not whole."""
 
-    list_display = ("component", "name", "value", "changed_by", "changed_at")
-    list_filter = ("component",)
-    search_fields = ("component", "name")
-    readonly_fields = ("changed_by", "changed_at")
-
-    def save_model(self, request: HttpRequest, obj: models.TunedSetting, form: Any, change: bool) -> None:
-        """Note the user."""
-        obj.changed_by = request.user.get_username()
-        super().save_model(request, obj, form, change)
+    list_display = ("dataset", "block", "site", "file")
+    list_select_related = ("dataset", "block", "site", "file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -13,8 +14,10 @@ from django.views.decorators.http import require_safe
 from consistency import history
 from consistency.models import Check
 from dynamo_site.pages.shell import page, shown
+from dynamo_site.templatetags import units
 from fileops.lifecycle import State
 from fileops.models import Subscription
+from inventory.units import volume
 from registry import locks as registry_locks
 from registry.models import DetoxLock, Request, RequestKind, RequestStatus
 from scheduler.models import Run
@@ -122,11 +125,22 @@ def check_detail(request: HttpRequest, number: int) -> HttpResponse:
     row = _existing(Check.objects.all(), number)
     frames = {name: history.read(row.pk, name) for name in history.LISTS}
     lists = [
-        {"name": name, "count": frame.height, "columns": frame.columns, "rows": frame.head(_SHOWN_ROWS).rows()}
+        {"name": name, "count": frame.height, "columns": frame.columns, "rows": _cells(frame.head(_SHOWN_ROWS))}
         for name, frame in frames.items()
         if frame is not None and frame.height
     ]
     return page(request, "checks", "check", {"row": row, "lists": lists})
+
+
+def _cells(frame: pl.DataFrame) -> list[list[tuple[str, str]]]:
+    """Column and text of each cell of each row, as people read them."""
+    return [[(name, _cell(name, value)) for name, value in row.items()] for row in frame.iter_rows(named=True)]
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    return units.moment(value) if name == "mtime" else volume(value) if name == "size" else str(value)
 
 
 @require_safe

@@ -28,7 +28,7 @@ def percent(share: float | None) -> str:
 
 @register.filter
 def ago(moment: datetime | int | None) -> str:
-    """A moment (aware, or UTC seconds) as "5 minutes ago"; None is "never"."""
+    """A moment (aware, or UTC seconds) as "5 min ago"; None is "never"."""
     if not moment:
         return "never"
     when = datetime.fromtimestamp(moment, UTC) if isinstance(moment, int) else moment
@@ -37,7 +37,7 @@ def ago(moment: datetime | int | None) -> str:
 
 
 def _first(text: str) -> str:
-    return text.split(",")[0].replace("\xa0", " ")
+    return text.split(",")[0].replace("\xa0", " ").replace("minute", "min").replace("mins", "min")
 
 
 @register.filter

@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from inventory.models import TunedSetting
 from inventory.relational import MODELS
 from tests.inventory.makers import small
 
@@ -34,12 +33,6 @@ def test_every_page_shows_what_the_tables_hold(operator, inventory):
         assert operator.get(reverse(f"admin:inventory_{name}_add")).status_code == 403
     page = operator.get(reverse("admin:inventory_updaterecord_changelist"))
     assert b"tester" in page.content
-
-
-def test_a_setting_notes_who_changed_it(operator):
-    row = {"component": "inventory", "name": "kept_versions", "value": "20"}
-    assert operator.post(reverse("admin:inventory_tunedsetting_add"), row).status_code == 302
-    assert TunedSetting.objects.get().changed_by == "boss"
 
 
 def test_all_models_that_operators_know_have_pages():
