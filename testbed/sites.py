@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from testbed import xrootd
 from testbed.catalogue import DemoDataset, DemoFile
@@ -34,7 +34,7 @@ class DemoSite:
 
     @property
     def backend(self) -> str:
-        return f"root://127.0.0.1:{self.port}/" if self.port else f"file://{self.root}"
+        return f"root://127.0.0.1:{self.port}/" if self.port else f"file://{quote(str(self.root))}"
 
     def path(self, lfn: str) -> Path:
         return self.root / lfn.lstrip("/")
@@ -113,8 +113,3 @@ def quotas(datasets: list[DemoDataset], owners: Mapping[str, tuple[str, ...]]) -
             )
             rows.append((site, partition, int(used / filled) + 1))
     return rows
-
-
-def clear(directory: Path) -> None:
-    """Remove everything of an earlier demo below ``directory``."""
-    shutil.rmtree(directory, ignore_errors=True)

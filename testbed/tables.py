@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -13,17 +13,30 @@ from rich.table import Table
 from inventory import entering
 from inventory.partitions import occupancy as occupancies
 from inventory.snapshot import Snapshot
+from inventory.units import volume
 from testbed.catalogue import DemoDataset
 from testbed.sites import DemoSite
 
-_QUICK = {"fileops.advance": 3, "registry.track": 3}
+_QUICK = {"fileops.advance": 2, "registry.track": 2}
+_CALM = {"fileops.advance": 15, "registry.track": 30}
 
 
 def quicken_schedules() -> None:
     """Nobody wants to wait half a minute for each step of a demo."""
-    for task, seconds in _QUICK.items():
-        interval, _ = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
-        PeriodicTask.objects.filter(task=task).update(interval=interval)
+    _schedule(_QUICK)
+
+
+def calm_schedules() -> None:
+    """Nor have their machine busy once the story is told."""
+    _schedule(_CALM)
+
+
+def _schedule(seconds: Mapping[str, int]) -> None:
+    for task in PeriodicTask.objects.filter(task__in=seconds):
+        task.interval, _ = IntervalSchedule.objects.get_or_create(
+            every=seconds[task.task], period=IntervalSchedule.SECONDS
+        )
+        task.save()  # not update(): beat has to notice
 
 
 def partition_rows(path: Path) -> list[dict[str, str]]:
@@ -70,7 +83,7 @@ def total_quota(snapshot: Snapshot, site: str, partition: str) -> int:
 def occupancy(snapshot: Snapshot, sites: Sequence[DemoSite], partition: str, title: str) -> Table:
     """A table: what the inventory says, what is on disk, and the share of the quota."""
     table = Table(title=title, title_justify="left")
-    for heading in ("site", "files on disk", "bytes on disk", "inventory", "quota", "occupancy"):
+    for heading in ("site", "files on disk", "volume on disk", "in the inventory", "quota", "occupancy"):
         table.add_column(heading, justify="left" if heading == "site" else "right")
     rows = {
         row["site"]: row for row in occupancies(snapshot).filter(pl.col("partition") == partition).iter_rows(named=True)
@@ -79,6 +92,6 @@ def occupancy(snapshot: Snapshot, sites: Sequence[DemoSite], partition: str, tit
         row = rows[site.name]
         quota, present = row["quota"], row["present"]
         share = f"{present / quota:.1%}" if quota > 0 else "no limit"
-        shown = f"{quota:,}" if quota > 0 else "–"
-        table.add_row(site.name, f"{len(site.lfns()):,}", f"{site.used():,}", f"{present:,}", shown, share)
+        shown = volume(quota) if quota > 0 else "–"
+        table.add_row(site.name, f"{len(site.lfns()):,}", volume(site.used()), volume(present), shown, share)
     return table

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import grp
+import importlib.util
 import os
 import pwd
+import re
 import shutil
 from pathlib import Path
 
@@ -64,7 +66,20 @@ def give(tree: Path, owner: tuple[int, int]) -> None:
             os.chown(Path(directory, name), *owner, follow_symlinks=False)
 
 
-def can_reach(path: Path) -> bool:
+def obstacle(path: Path) -> str:
+    """Why no server can be started over directories below ``path``; "" when nothing is in the way."""
+    if not is_installed():
+        return "XRootD is not installed"
+    if importlib.util.find_spec("XRootD") is None:
+        return "there is no wheel of XRootD's Python client for this machine"
+    if not re.fullmatch(r"[^\s#$\\\"']+", str(path)):
+        return f"XRootD takes no blanks or quotes in paths: {path}"
+    if not _can_reach(path):
+        return f"XRootD's account {_ACCOUNT} cannot get at {path}"
+    return ""
+
+
+def _can_reach(path: Path) -> bool:
     """Whether the server's account can get at ``path``: every directory above it must let it through."""
     if account() is None:
         return True

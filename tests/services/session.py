@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.processes import Service, Supervisor
-from tests.services.guard import Guard
+from testbed.guard import Guard
 
 
 @dataclass(frozen=True)
