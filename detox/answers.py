@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from detox.columns import Columns, ImageColumns, Part, columns_of
+from detox.columns import OF_PARTS, Columns, ImageColumns, Part, columns_of
 from detox.image import Image
 from detox.lookup import answers_of, tables_of
 from detox.segments import Array
@@ -23,13 +23,15 @@ _FEW = 256
 class Test(NamedTuple):
     """A predicate of the stack: its place among all, its level, and what its answer follows as the image shrinks.
 
-    ``kind``: "fixed": nothing; "own": the replica's own blocks; "counted": the other replicas too.
+    ``kind``: "fixed": nothing; "own": the replica's own blocks; "counted": the other replicas too. ``of_parts``: whether
+    it is another while only a part of the replica is left.
     """
 
     number: int
     predicate: Predicate
     level: str
     kind: str
+    of_parts: bool
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Answers:
         )
         self._tests = tuple(tests.values())
         self.volatile = any(test.kind != "fixed" for test in self._tests)
-        self._replica_tests = [test for test in self._tests if test.level == "replica" and test.kind != "fixed"]
+        self._part_tests = [test for test in self._tests if test.of_parts]
         every = {
             level: np.arange(size)
             for level, size in zip(
@@ -86,10 +88,13 @@ class Answers:
         if len(rows):
             self._ask([test for test in self._tests if test.level == "block"], {"block": rows})
 
-    def of_parts(self, replicas: Array, part: Part) -> dict[int, Array]:
-        """Answers, by number of the test, of what follows the blocks at replica level, for replicas with only a part left."""
-        own = [test for test in self._replica_tests if test.kind == "own"]
-        counted = [test for test in self._replica_tests if test.kind == "counted"]
+    def of_parts(self, level: str, replicas: Array, part: Part) -> dict[int, Array]:
+        """Answers, by number of the test, of all ``of_parts`` tests of the level, for replicas with only a part left."""
+        tests = [test for test in self._part_tests if test.level == level]
+        if level == "dataset":
+            return self._found(tests, self._columns.of_datasets(_columns_for(tests), replicas, part))
+        own = [test for test in tests if test.kind == "own"]
+        counted = [test for test in tests if test.kind == "counted"]
         found = self._of_own_parts(own, replicas, part) if own else {}
         return found | self._evaluate("replica", counted, replicas, part)
 
@@ -129,7 +134,9 @@ class Answers:
         """Answers by number of the test, from tables where there are some, else by Polars."""
         if not tests:
             return {}
-        columns = self._columns.of(level, sorted(columns_of(test.predicate.variable for test in tests)), index, part)
+        return self._found(tests, self._columns.of(level, _columns_for(tests), index, part))
+
+    def _found(self, tests: Sequence[Test], columns: Columns) -> dict[int, Array]:
         found: dict[int, Array] = {}
         for variable, table in self._tables.items():
             wanted = [test.number for test in tests if test.predicate.variable == variable]
@@ -149,8 +156,9 @@ def _compiled(line: Line, tests: dict[tuple[object, ...], Test]) -> StackLine:
     found = []
     for predicate in line.condition.predicates if line.condition else ():
         key = (predicate.variable, predicate.operator, predicate.operand)
-        level = VARIABLES[predicate.variable].level
-        found.append(tests.setdefault(key, Test(len(tests), predicate, level, _kind(predicate))))
+        level, kind = VARIABLES[predicate.variable].level, _kind(predicate)
+        of_parts = kind != "fixed" and (level == "replica" or not OF_PARTS.isdisjoint(columns_of([predicate.variable])))
+        found.append(tests.setdefault(key, Test(len(tests), predicate, level, kind, of_parts)))
     outer = sorted((test for test in found if test.level in _OUTER), key=lambda test: _OUTER.index(test.level))
     return StackLine(line, tuple(outer), tuple(test for test in found if test.level == "block"))
 
@@ -161,6 +169,10 @@ def _kind(predicate: Predicate) -> str:
         return "fixed"
     counted = any(name.startswith("count_") for name in variable.compute.meta.root_names())
     return "own" if variable.level == "replica" and not counted else "counted"
+
+
+def _columns_for(tests: Iterable[Test]) -> list[str]:
+    return sorted(columns_of(test.predicate.variable for test in tests))
 
 
 def _only_owner(test: Test) -> bool:

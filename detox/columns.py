@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from detox.image import Image
-from detox.segments import Array, ranges, reduce_filled
+from detox.segments import Array, any_in, ranges, reduce_filled
 from inventory.policy.facts import Facts
 from inventory.policy.variables import COLUMNS, VARIABLES
 from inventory.snapshot import Snapshot
@@ -18,6 +18,9 @@ from inventory.snapshot import Snapshot
 _RELEASE = re.compile(r"([0-9]+)_([0-9]+)_([0-9]+)")
 Columns = dict[str, Array | pl.Series]
 _COMMON = ("count_full_disk_common", "count_full_other_common")
+_FULL_AT = {"count_full_mss": "mss", "count_full_ready": "ready", "count_full_ready_disk": "ready_disk"}
+OF_PARTS = frozenset({*_FULL_AT, "count_incomplete"})
+"""Counts over a dataset's replicas that are others while only a part of one of these is left."""
 
 
 def columns_of(variables: Iterable[str]) -> set[str]:
@@ -59,6 +62,10 @@ class ImageColumns:
             return {name: frame[name] for name in names}
         return self._of_replica(list(names), index, part)
 
+    def of_datasets(self, names: Iterable[str], replicas: Array, part: Part) -> Columns:
+        """The named columns of the datasets of ``replicas``, for each of these as if only ``part`` were left of it, and the others whole."""
+        return {name: self._of_dataset_with(name, replicas, part) for name in names}
+
     def of_groups(self) -> Columns:
         """One owner a group: what is asked of owners only is found once for each."""
         return {"owner": self._owner_names}
@@ -66,6 +73,18 @@ class ImageColumns:
     def _of_dataset(self, name: str, datasets: Array) -> Array | pl.Series:
         counted = self._image.dataset.get(name)
         return self._given[name].gather(datasets) if counted is None else counted[datasets]
+
+    def _of_dataset_with(self, name: str, replicas: Array, part: Part) -> Array | pl.Series:
+        image = self._image
+        found = self._of_dataset(name, image.replica_dataset[replicas])
+        less: Array | bool = False
+        if name in _FULL_AT:
+            here = getattr(image.sites, _FULL_AT[name])[image.replica_site[replicas]]
+            less = image.full[replicas] & here & (part.counts < image.replica["num_blocks"][replicas])
+        elif name == "count_incomplete":
+            whole = image.replica["incomplete_blocks"][replicas] > 0
+            less = whole & ~any_in(~image.rows.complete[part.rows], part.counts)
+        return found if less is False else found - less
 
     def _of_row(self, name: str, rows: Array) -> Array | pl.Series:
         image, held = self._image, self._image.rows

@@ -73,23 +73,22 @@ class _Walk:
 
     def _outer(self, test: Test, places: Array) -> Array:
         replicas = self.replicas[places]
-        if test.level == "dataset":
-            return self.answers.of(test)[self.image.replica_dataset[replicas]]
         if test.level == "site":
             return self.answers.of(test)[self.image.replica_site[replicas]]
-        seen = self.answers.of(test)[replicas]
-        split = self.left[places] < self.counts[places] if test.kind != "fixed" else np.zeros(len(places), np.bool_)
-        if split.any():
-            seen[split] = self._part_answers(test)[places[split]]
+        seen = self.answers.of(test)[self.image.replica_dataset[replicas] if test.level == "dataset" else replicas]
+        if test.of_parts:
+            split = self.left[places] < self.counts[places]
+            if split.any():
+                seen[split] = self._part_answers(test)[places[split]]
         return seen
 
     def _part_answers(self, test: Test) -> Array:
         """Answers for all replicas that some blocks have left already and that are undecided, found once until more leave."""
-        if not self._parts:
+        if test.number not in self._parts:
             places = np.flatnonzero(self.undecided & (self.left < self.counts))
             rows = ranges(self.first[places], self.counts[places])
             part = Part(self.rows[rows[self.line[rows] == _OPEN]], self.left[places])
-            for number, found in self.answers.of_parts(self.replicas[places], part).items():
+            for number, found in self.answers.of_parts(test.level, self.replicas[places], part).items():
                 self._parts[number] = np.zeros(len(self.replicas), np.bool_)
                 self._parts[number][places] = found
         return self._parts[test.number]

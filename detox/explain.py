@@ -159,9 +159,7 @@ class _Walk:
 
     def __init__(self, image: Image, columns: ImageColumns, given: Given, replica: int, rows: Array) -> None:
         self._columns, self._now, self._replica, self._left = columns, given.now, replica, rows
-        self._index = {
-            "dataset": np.array([image.replica_dataset[replica]]), "site": np.array([image.replica_site[replica]])
-        }  # fmt: skip
+        self._site = np.array([image.replica_site[replica]])
         self.decided: dict[int, int] = {}
 
     def read(self, line: Line) -> dict[str, Any]:
@@ -191,11 +189,13 @@ class _Walk:
         """A predicate with the values it saw, and where it holds, by block that is left."""
         variable = VARIABLES[predicate.variable]
         names = sorted(columns_of([variable.name]))
+        part, replica = Part(self._left, np.array([len(self._left)])), np.array([self._replica])
         if variable.level == "replica":
-            part = Part(self._left, np.array([len(self._left)]))
-            columns = self._columns.of("replica", names, np.array([self._replica]), part)
+            columns = self._columns.of("replica", names, replica, part)
+        elif variable.level == "dataset":
+            columns = self._columns.of_datasets(names, replica, part)
         else:
-            columns = self._columns.of(variable.level, names, self._index.get(variable.level, self._left))
+            columns = self._columns.of(variable.level, names, self._site if variable.level == "site" else self._left)
         frame = with_variables(pl.DataFrame(columns).lazy(), [variable.name])
         if not names:
             frame = with_variables(pl.LazyFrame({"": [0]}), [variable.name])

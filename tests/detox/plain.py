@@ -122,7 +122,8 @@ class World:
         last = max(dataset.row["last_access"], dataset.row["last_update"], dataset.row["newest_arrival"])
         return (self.now - last) / 86400 - (dataset.row["num_access"] / size if size else 0.0)
 
-    def replica_value(self, name: str, replica: Replica, left: list[BlockReplica]) -> object:
+    def replica_value(self, name: str, replica: Replica) -> object:
+        left = replica.blocks.values()
         updates = [block.last_update for block in left]
         if name == "size":
             return sum(block.size for block in left)
@@ -140,11 +141,8 @@ class World:
         shared = self.common(replica, owners)
         if name == "num_full_other_copy_common_owner":
             return sum(self.sites[other.site]["status"] == "READY" for other in shared)
-        complete = {block.block for block in left if block.complete}
-        itself = bool(complete) and complete == set(replica.dataset.blocks)
-        return sum(ready_disk(self.sites[other.site]) for other in shared) + (
-            itself and ready_disk(self.sites[replica.site])
-        )
+        itself = replica.full() and ready_disk(self.sites[replica.site])
+        return sum(ready_disk(self.sites[other.site]) for other in shared) + itself
 
     def common(self, replica: Replica, owners: set[str]) -> list[Replica]:
         """The other full replicas of the dataset with one of the owners."""
@@ -209,37 +207,40 @@ class World:
             for condition in conditions
         )
 
-    def sees(
-        self, predicate: Predicate, replica: Replica, left: list[BlockReplica], block: BlockReplica | None
-    ) -> bool:
-        """The predicate for a block, or, without one, for the replica with the blocks that are left."""
+    def sees(self, predicate: Predicate, replica: Replica, block: BlockReplica | None) -> bool:
+        """The predicate for a block, or, without one, for the replica."""
         level, _, name = predicate.variable.partition(".")
         if level == "blockreplica":
-            seen = [block] if block else left
+            seen = [block] if block else replica.blocks.values()
             return any(self.holds(predicate, self.block_value(name, replica, one)) for one in seen)
         if level == "replica":
-            return self.holds(predicate, self.replica_value(name, replica, left))
+            return self.holds(predicate, self.replica_value(name, replica))
         if level == "dataset":
             return self.holds(predicate, self.dataset_value(name, replica.dataset))
         return self.holds(predicate, self.site_value(predicate.variable, replica.site))
 
     def decide(self, policy: Policy, replica: Replica) -> dict[int, Line]:
         """The line that decides for each block of the replica, as the image is now."""
+        whole = replica.blocks
         decided: dict[int, Line] = {}
         for line in policy.lines:
-            left = [block for block in replica.blocks.values() if block.block not in decided]
-            predicates = line.condition.predicates if line.condition else ()
-            if line.condition and not self.in_force(line.condition):
-                continue
-            if line.by_block and line.condition:
-                matching = [block for block in left if all(self.sees(one, replica, left, block) for one in predicates)]
-                decided |= {block.block: line for block in matching}
-            elif all(self.sees(one, replica, left, None) for one in predicates):
-                matching = left
-                decided |= {block.block: line for block in matching}
-            if len(decided) == len(replica.blocks):
-                return decided
-        raise AssertionError("the default decides for all")
+            decided |= self.read(line, replica)
+            # What a line has taken is off the replica for the lines below, whatever they look at.
+            replica.blocks = {block: one for block, one in whole.items() if block not in decided}
+        replica.blocks = whole
+        return decided
+
+    def read(self, line: Line, replica: Replica) -> dict[int, Line]:
+        """The line for each of the replica's blocks that it takes."""
+        left = list(replica.blocks.values())
+        predicates = line.condition.predicates if line.condition else ()
+        if not left or (line.condition and not self.in_force(line.condition)):
+            return {}
+        if line.by_block and line.condition:
+            taken = [block for block in left if all(self.sees(one, replica, block) for one in predicates)]
+        else:
+            taken = left if all(self.sees(one, replica, None) for one in predicates) else []
+        return {block.block: line for block in taken}
 
 
 def ready_disk(site: dict) -> bool:

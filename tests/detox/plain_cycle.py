@@ -97,7 +97,7 @@ class PlainCycle:
     def key(self, replica: Replica, variable: str) -> float:
         level, _, name = variable.partition(".")
         if level == "replica":
-            return self.world.replica_value(name, replica, list(replica.blocks.values()))
+            return self.world.replica_value(name, replica)
         return self.world.dataset_value(name, replica.dataset)
 
     def order(self, replica: Replica) -> tuple:

@@ -46,6 +46,11 @@ FAVOURITES = (
     "dataset.num_full_copy", "replica.num_full_other_copy_common_owner", "replica.size", "blockreplica.num_full_disk_copy",
 )  # fmt: skip
 """What real policies are made of: owners, and counts of copies that change while a cycle deletes."""
+FULLNESS = (
+    "dataset.on_tape", "dataset.num_full_disk_copy", "dataset.num_full_copy", "dataset.has_incomplete_replica",
+    "replica.num_full_disk_copy_common_owner",
+)  # fmt: skip
+"""What a line sees otherwise once a line above it has taken blocks off the replica."""
 OPERATORS = {
     "text": ("==", "!=", "=~", "!=~", "in", "notin"), "enum": ("==", "!=", "in", "notin"), "bool": ("true", "not"),
     "number": ("<", ">", "==", "!=", "in", "notin"), "bytes": ("<", ">", "==", "!=", "in", "notin"),
@@ -94,8 +99,8 @@ def _operand(rng: random.Random, name: str) -> str:
     return str(rng.randint(0, 3) if variable.type == "number" else rng.choice([0, 1, 4, 9]))
 
 
-def policy_text(rng: random.Random, partition: str, must: str = "") -> str:
-    """A policy file; ``must`` is a condition that one of its lines has."""
+def policy_text(rng: random.Random, partition: str, must: str = "", first: tuple[str, ...] = ()) -> str:
+    """A policy file; ``must`` is a condition that one of its lines has, ``first`` are the lines that the stack begins with."""
     lines = [f"Partition {partition}"]
     lines += [
         f"On {on}" for on in rng.choice([["always"], ["site.name == *"], ["site.name == T1*", "site.name == T2*"]])
@@ -105,9 +110,11 @@ def policy_text(rng: random.Random, partition: str, must: str = "") -> str:
             usual = "site.occupancy > 0.2" if word == "When" else "site.occupancy < 0.1"
             lines.append(f"{word} {usual if rng.random() < 0.7 else _condition(rng, 'site')}")
     stack = [_line(rng, _condition(rng, "replica")) for _ in range(rng.randint(0, 5))]
+    if rng.random() < 0.4:
+        stack = [splitting(rng), _line(rng, predicate(rng, rng.choice(FULLNESS))), *stack]
     if must:
         stack.insert(rng.randint(0, len(stack)), _line(rng, must))
-    lines += [*stack, rng.choice(["Dismiss", "Dismiss", "Protect", "Delete", "Ignore"])]
+    lines += [*first, *stack, rng.choice(["Dismiss", "Dismiss", "Protect", "Delete", "Ignore"])]
     sortable = [
         name
         for name, variable in variables_for("replica").items()
@@ -116,6 +123,12 @@ def policy_text(rng: random.Random, partition: str, must: str = "") -> str:
     keys = [f"{rng.choice(['increasing', 'decreasing'])} {rng.choice(sortable)}" for _ in range(rng.randint(0, 2))]
     lines.append(f"Order {' '.join(keys) or 'none'}")
     return "\n".join(lines + (["Algo Static"] if rng.random() < 0.3 else []))
+
+
+def splitting(rng: random.Random) -> str:
+    """A line that takes some of the blocks of many replicas."""
+    taking = rng.choice(["blockreplica.owner", "blockreplica.last_update", "blockreplica.is_locked"])
+    return f"{rng.choice(['ProtectBlock', 'DeleteBlock', 'DismissBlock'])} {predicate(rng, taking)}"
 
 
 def _line(rng: random.Random, condition: str) -> str:
@@ -143,13 +156,13 @@ def _condition(rng: random.Random, context: str) -> str:
     return text
 
 
-def make_case(rng: random.Random, must: str = "") -> Case:
-    """An inventory of a few datasets, facts about it, and a policy."""
+def make_case(rng: random.Random, must: str = "", first: tuple[str, ...] = ()) -> Case:
+    """An inventory of a few datasets, facts about it, and a policy (see ``policy_text``)."""
     frames = _inventory(rng)
     snapshot = Snapshot.from_frames(frames, time=NOW)
     definitions = parse_partitions(PARTITIONS)
     partition = rng.choice(["All", "All", "Every", "Owned", "Mixed"])
-    policy = parse_policy(policy_text(rng, partition, must))
+    policy = parse_policy(policy_text(rng, partition, must, first))
     return Case(snapshot, definitions, _facts(rng, frames), policy, rng.choice([0.01, 0.3]))
 
 
