@@ -29,8 +29,8 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     snapshot = client.snapshot()
     sites, partitions = (snapshot.frame(table)["name"].to_list() for table in ("sites", "partitions"))
     chosen = sorted(name for name in sites if options["site"] is None or fnmatchcase(name, options["site"]))
-    if not chosen:
-        entering.check_known("sites", [options["site"] or "*"], sites)
+    if options["site"] is not None and not chosen:
+        entering.check_known("sites", [options["site"]], sites)
     if options["partition"] is not None:
         entering.check_known("partitions", [options["partition"]], partitions)
     if options["quota"] is not None:
@@ -39,7 +39,8 @@ def run(options: dict[str, Any], out: TextIO) -> None:
         entering.commit(entering.changes(options["author"], "inventory quota").put("quotas", rows))
         snapshot = client.snapshot()
     rows = _rows(snapshot, chosen, options["partition"])
-    out.write(json.dumps(rows, indent=2) if options["json"] else "\n".join(_told(row) for row in rows))
+    listed = "\n".join(_told(row) for row in rows) or "there are no quotas"
+    out.write(json.dumps(rows, indent=2) if options["json"] else listed)
 
 
 def _rows(snapshot: Snapshot, sites: list[str], partition: str | None) -> list[dict[str, Any]]:

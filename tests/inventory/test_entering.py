@@ -101,6 +101,12 @@ def test_a_wrong_partitions_file_changes_nothing(sites, tmp_path):
     assert "cannot be read" in refused("partitions", tmp_path / "none.txt")
 
 
+def test_an_empty_inventory_has_no_quotas_to_list(inventory):
+    assert command("quota") == "there are no quotas"
+    assert told("quota") == []
+    assert "no 'T2_*'" in refused("quota", "T2_*")
+
+
 def test_quotas_by_site_and_by_glob(sites, tmp_path):
     command("partitions", file(tmp_path / "partitions.txt", PARTITIONS))
     assert [row["quota"] for row in told("quota", "T2_*", "Disk", "1.5")] == [15 * 10**11] * 2
