@@ -6,6 +6,7 @@ to match; the text ``None`` stands for no value. Constraints on different catego
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import polars as pl
 from inventory.errors import InventoryError
 from inventory.policy.conditions import regex_mistake
 from inventory.policy.errors import nearest
-from inventory.policy.patterns import regex_matches
+from inventory.policy.patterns import bounded_regex_matches
 from inventory.schema import NO_GROUP_ID
 from inventory.snapshot import Snapshot
 
@@ -134,7 +135,10 @@ def _matches(category: str, pattern: str) -> pl.Expr:
         return value == NO_VALUE
     if what := regex_mistake(pattern):
         raise StatisticsError(f"{category}: {pattern[:60]!r} is no regular expression: {what}")
-    return regex_matches(value, pattern) & (value != NO_VALUE)
+    try:
+        return bounded_regex_matches(value, pattern) & (value != NO_VALUE)
+    except re.error as error:
+        raise StatisticsError(f"{category}: {pattern[:60]!r}: {error}") from None
 
 
 def _constrained(constraints: Constraints) -> set[str]:

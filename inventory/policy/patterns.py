@@ -1,13 +1,14 @@
 """Shell globs and regular expressions over text columns, meaning just what Python's ``fnmatch`` and ``re`` mean.
 
-Polars' own engine (Rust) does the work where both engines agree; else Python's looks at each distinct value once.
+Polars' own engine (Rust) does the work where both engines agree; else Python's looks at each distinct value once. Python's
+can take for ever over a pattern that was made for it: what strangers send goes through ``bounded_regex_matches``.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from functools import cache
+from functools import lru_cache
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -16,7 +17,7 @@ _GLOB_CHARACTERS = frozenset("*?")
 _SAFE = re.compile(
     r"""(?: [\w/#:;,=<>@%\ '"-]        # plain characters
       | \\[d./\\+*?()\[\]{}|^$-]       # digits and escaped punctuation
-      | \(\?: | [()|.]                 # groups, alternatives, any character
+      | \(\?: | \((?!\?:) | [)|.]      # groups, alternatives, any character; never in two ways
       | \[\^?(?:[\w/#:.,]|\w-\w)+\]    # plain classes
       | [*+?]\??(?![*+?])              # repetitions, greedy or lazy
       | \{\d+(?:,\d*)?\}(?![*+?])
@@ -24,6 +25,9 @@ _SAFE = re.compile(
     )*\Z""",
     re.VERBOSE | re.ASCII,
 )
+# What Rust takes, too, and means something else by: sets within classes, ends of words.
+_OTHERWISE = re.compile(r"&&|--|~~|\[[^\]]*\[|\\[<>]|\\b\{")
+_REMEMBERED = 1000
 
 
 def is_glob(text: str) -> bool:
@@ -55,13 +59,31 @@ def regex_matches(column: pl.Expr, pattern: str) -> pl.Expr:
     return column.str.contains(translated)
 
 
-@cache
+def bounded_regex_matches(column: pl.Expr, pattern: str) -> pl.Expr:
+    """The same, for a pattern that is one, in a time that only the lengths bound; ``re.error`` if it needs Python's engine."""
+    translated = _for_rust(pattern)
+    if translated is None and not _OTHERWISE.search(pattern):
+        translated = _understood(f"^(?:{_with_rusts_end(pattern)})")
+    if translated is None:
+        raise re.error("it is too complicated here; do without look-around, references back and nested sets")
+    return column.str.contains(translated)
+
+
+def _with_rusts_end(pattern: str) -> str:
+    return re.sub(r"\\.", lambda found: r"\z" if found[0] == r"\Z" else found[0], pattern, flags=re.DOTALL)
+
+
+@lru_cache(_REMEMBERED)
 def _for_rust(pattern: str) -> str | None:
     """The same pattern for Polars; None where the two engines may differ."""
     if not _SAFE.match(pattern):
         return None
     at_end = re.sub(r"(\\.)|\$", lambda found: found[1] or r"(?:\n?\z)", pattern)
-    translated = f"^(?:{at_end})"
+    return _understood(f"^(?:{at_end})")
+
+
+def _understood(translated: str) -> str | None:
+    """The pattern if Polars takes it."""
     try:
         pl.select(pl.lit("").str.contains(translated))
     except PolarsError:

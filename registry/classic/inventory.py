@@ -15,6 +15,7 @@ from registry.models import Injection
 from registry.settings import registry_settings
 
 _ADMIN = ("admin", "inventory")
+_MOST_PATTERNS = 200  # of one category; each is tried on every value
 
 
 @endpoint(Parameter("dataset", "list"))
@@ -43,7 +44,7 @@ def _statistic(function: Callable[..., dict[str, Any]], *more: Parameter) -> Vie
     """An endpoint that shows what ``function`` says, by a category and of what the constraints on all of them leave."""
     parameters = [Parameter("list_by", default="data_type"), *more]
 
-    @endpoint(*parameters, *(Parameter(name, "patterns") for name in statistics.CATEGORIES))
+    @endpoint(*parameters, *(Parameter(name, "patterns", most=_MOST_PATTERNS) for name in statistics.CATEGORIES))
     def view(call: Call) -> dict[str, Any]:
         constraints = {name: call[name] for name in statistics.CATEGORIES if call[name] is not None}
         return function(client.snapshot(), constraints=constraints, **{one.name: call[one.name] for one in parameters})

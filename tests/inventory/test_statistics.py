@@ -138,6 +138,8 @@ def test_what_cannot_be_asked(snapshot, statistic):
         statistic(snapshot, "site", {"colour": ["red"]})
     with pytest.raises(StatisticsError, match=r"site: '\(' is no regular expression"):
         statistic(snapshot, "site", {"site": ["("]})
+    with pytest.raises(StatisticsError, match=r"site: '\(\?!T1\)': it is too complicated"):
+        statistic(snapshot, "site", {"site": ["(?!T1)"]})
 
 
 @pytest.mark.parametrize("list_by", ["data_type", "site", "group"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import time
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from inventory.policy.compiler import any_expression, condition_expression, in_force, with_variables
 from inventory.policy.parser import parse_condition
-from inventory.policy.patterns import glob_matches, regex_matches
+from inventory.policy.patterns import bounded_regex_matches, glob_matches, regex_matches
 
 NOW = 1_700_000_000
 DAY = 86_400
@@ -44,6 +45,30 @@ PIECES = st.lists(
 @given(PIECES, st.lists(TEXT, min_size=1, max_size=6))
 def test_regular_expressions_match_as_pythons_at_the_start(pattern: str, values: list[str]) -> None:
     assert seen(regex_matches(pl.col("v"), pattern), values) == [bool(re.match(pattern, value)) for value in values]
+
+
+@settings(max_examples=200, deadline=None)
+@given(PIECES, st.lists(st.text(st.sampled_from("ab/_-.RAW1 é"), max_size=8), min_size=1, max_size=6))
+def test_strangers_patterns_mean_the_same_or_are_refused(pattern: str, values: list[str]) -> None:
+    try:
+        found = seen(bounded_regex_matches(pl.col("v"), pattern), values)
+    except re.error:
+        assert "(?!" in pattern
+    else:
+        assert found == [bool(re.match(pattern, value)) for value in values]
+
+
+@pytest.mark.parametrize("pattern", [r"(/?[\w-]+)*!", "(a|a)*b", "(?:" * 40 + "!" + ")" * 40, r"[\w+-]+\Z"])
+def test_strangers_patterns_take_no_time(pattern: str) -> None:
+    begin = time.monotonic()
+    assert seen(bounded_regex_matches(pl.col("v"), pattern), ["a" * 500 + "=", None]) == [False, None]
+    assert time.monotonic() - begin < 2
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)", r"(a)\1", "[a&&b]", "[!--a]", "[[a]]", r"\<a", "(x{1000}){1000}"])
+def test_strangers_patterns_that_the_engines_see_differently_are_refused(pattern: str) -> None:
+    with pytest.raises(re.error, match="too complicated"):
+        bounded_regex_matches(pl.col("v"), pattern)
 
 
 def test_a_negated_predicate_is_true_where_nothing_is_known() -> None:
