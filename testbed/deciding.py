@@ -9,8 +9,9 @@ import polars as pl
 
 from consistency import history as checks
 from consistency.models import Check
+from dealer.cycle import dealer_settings
 from dealer.models import Cycle as DealerCycle
-from dealer.settings import DealerSettings
+from dealer.settings import TB
 from detox import history, monitor
 from detox.models import Cycle as DetoxCycle
 from detox.models import CycleSite
@@ -20,28 +21,28 @@ from testbed.sites import DemoSite
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a Dealer cycle went: the fullest site it placed at, and the largest share of a quota that it placed."""
+    """How far Dealer's cycles went: the fullest site that they placed at, and the largest volume of one in bytes; and how far they may."""
 
     occupancy: float
-    volume: float
+    volume: int
     allowed_occupancy: float
     allowed_volume: float
 
     @property
     def kept(self) -> bool:
-        return self.occupancy <= self.allowed_occupancy and self.volume <= self.allowed_volume
+        return 0 < self.occupancy <= self.allowed_occupancy and 0 < self.volume <= self.allowed_volume
 
 
 def dealer_limits(partition: str) -> Limits:
-    """Over all cycles of the partition that placed something: projected occupancy after, and volume per cycle and site."""
-    cycles = DealerCycle.objects.filter(partition=partition, num_placed__gt=0)
+    """Over all cycles of the partition that placed something; occupancy is the projected one after placing."""
+    cycles = DealerCycle.objects.filter(partition=partition, num_placed__gt=0, test=False)
     placed = [site for cycle in cycles for site in cycle.sites.filter(volume__gt=0, quota__gt=0)]
-    settings = DealerSettings()
+    settings = dealer_settings()
     return Limits(
         max((site.after / site.quota for site in placed), default=0.0),
-        max((site.volume / site.quota for site in placed), default=0.0),
+        max((cycle.volume for cycle in cycles), default=0),
         settings.target_site_occupancy,
-        settings.max_site_pending_fraction,
+        settings.max_total_cycle_volume * TB,
     )
 
 

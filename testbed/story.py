@@ -132,7 +132,7 @@ class Story:
         self.teller.claim(
             limits.kept,
             f"Dealer kept within its limits: {limits.occupancy:.1%} full after placing (at most {limits.allowed_occupancy:.0%}), "
-            f"{limits.volume:.1%} of a quota on its way (at most {limits.allowed_volume:.0%})",
+            f"{volume(limits.volume)} in a cycle (at most {volume(limits.allowed_volume)})",
         )
 
     def _request(self, dataset: str) -> int:
