@@ -11,7 +11,7 @@ DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tes
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-mariadb soak lint types bench docs requirements packages clean
+.PHONY: help setup demo screenshots test test-fast test-mariadb soak lint types bench docs requirements packages clean
 
 help: ## list what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ setup: $(VENV)/.stamp-run ## make the Python environment (wheels only, no compil
 
 demo: setup ## a whole Dynamo with real storage sites on this machine; ARGS=--check goes through it once
 	$(BIN)/python -m testbed $(ARGS)
+
+screenshots: $(VENV)/.stamp-dev ## pictures of a running demo's pages for docs/images; ARGS="--home DIRECTORY"
+	$(BIN)/python -m testbed.screenshots $(ARGS)
 
 test: packages $(VENV)/.stamp-dev ## install what is tested against (apt), then run all tests, also on MariaDB
 	$(PYTEST) $(PARALLEL) $(ARGS)
@@ -55,7 +58,7 @@ requirements: $(VENV)/.stamp-dev ## compile requirements*.txt from pyproject.tom
 	@tools/compile-requirements $(BIN)/pip-compile
 
 clean: ## remove what was made, but not var/ (data) nor the environment
-	rm -rf build static_collected .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(BIN)/python:

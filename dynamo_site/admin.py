@@ -48,6 +48,7 @@ class TunedSettingAdmin(ModelAdmin):
     list_display = ("component", "name", "value", "default", "changed_by", "changed_at")
     list_filter = ("component",)
     search_fields = ("component", "name")
+    fields = ("setting", "value", "changed_by", "changed_at")
     readonly_fields = ("changed_by", "changed_at")
 
     @display(description="default")

@@ -100,6 +100,11 @@ def style(request: HttpRequest) -> str:
     return static("admin.css")
 
 
+def icon(request: HttpRequest) -> str:
+    """The address of the icon of our pages."""
+    return static("dynamo.svg")
+
+
 def environment(request: HttpRequest) -> list[str] | None:
     """A label beside the title, so that a test installation is not taken for the real one."""
     name = settings.ENVIRONMENT_NAME

@@ -131,7 +131,8 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "static_collected"
+STATIC_ROOT = DYNAMO_HOME / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 # Style sheets are served from where they are installed; `collectstatic` is for a web server in front.
 WHITENOISE_USE_FINDERS = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -179,6 +180,7 @@ UNFOLD = {
     "SITE_SYMBOL": "database",
     "SHOW_VIEW_ON_SITE": True,
     "ENVIRONMENT": "dynamo_site.menu.environment",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "dynamo_site.menu.icon"}],
     "STYLES": ["dynamo_site.menu.style"],
     "COLORS": {
         "primary": {
@@ -194,7 +196,7 @@ UNFOLD = {
             "900": "30 58 138",
             "950": "23 37 84",
         },
-    },  # fmt: skip
+    },
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": False,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import json
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any, get_type_hints
 
 from consistency.settings import ConsistencySettings
@@ -49,8 +51,20 @@ def known() -> dict[tuple[str, str], Setting]:
 
 
 def description(component: str) -> str:
-    """What the settings of a component mean, as its dataclass tells."""
-    return inspect.cleandoc(DECLARATIONS[component].__doc__ or "")
+    """What the settings of a component mean: its dataclass's docstring and those under its fields."""
+    declaration = DECLARATIONS[component]
+    told = [inspect.cleandoc(declaration.__doc__ or ""), *_of_fields(declaration)]
+    return " ".join(" ".join(told).replace("``", "").split())
+
+
+def _of_fields(declaration: type[Any]) -> list[str]:
+    body = ast.parse(inspect.getsource(declaration)).body[0].body  # type: ignore[attr-defined]
+    found = []
+    for field, below in pairwise(body):
+        is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
+            found.append(f"{field.target.id}: {below.value.value}")
+    return found
 
 
 def check(component: str, name: str, value: Any, others: dict[str, Any]) -> None:

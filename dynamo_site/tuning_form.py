@@ -23,10 +23,10 @@ class TunedSettingForm(ModelForm):
         fields = ("value",)
         widgets = {"value": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
-    field_order = ("setting", "value")
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "value" not in self.fields:
+            return  # who may only look at it is shown no fields
         chosen = self.fields["setting"]
         chosen.choices = _choices()
         chosen.help_text = format_html_join("", "<b>{}</b>: {}<br>", _descriptions())

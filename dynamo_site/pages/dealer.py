@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+from django.conf import settings
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
-from dealer import history, report
+from dealer import history, monitor, report
+from dealer.cycle import dealer_settings
 from dealer.models import Cycle, CycleSite
+from dealer.plugins.rulebook import RulesError, load_rules
 from dynamo_site.pages.bars import Bar, marks_at, stacked
 from dynamo_site.pages.shell import page, shown
+from inventory import client
+from inventory.errors import InventoryUnavailable
 from inventory.units import volume
 
 _FULL_SCALE = 1.1
@@ -40,10 +47,10 @@ def cycle(request: HttpRequest, number: int) -> HttpResponse:
     except report.NoSuchCycle as error:
         raise Http404(str(error)) from error
     same = Cycle.objects.filter(partition=row.partition)
-    copies = history.read(row.pk, "copies")
+    copies, by_site = history.read(row.pk, "copies"), monitor.volumes([row.pk])
     return page(
-        request, "dealer", "dealer_cycle", {"cycle": report.as_dict(row), "volumes": volumes(copies)}, row=row,
-        plugins=plugins(copies), bars=[(site, _bar(site)) for site in row.sites.all()], answers=row.answers.all(),
+        request, "dealer", "dealer_cycle", {"cycle": report.as_dict(row), "volumes": by_site}, row=row,
+        plugins=_plugins(by_site), progress=_progress(row.pk), bars=[(site, _bar(site)) for site in row.sites.all()], answers=row.answers.all(),
         refusals=[(plugin, reason, count) for plugin, reasons in sorted(row.refusals.items()) for reason, count in sorted(reasons.items())],
         previous=same.filter(pk__lt=row.pk).first(), following=same.filter(pk__gt=row.pk).order_by("pk").first(),
         partitions=Cycle.objects.order_by("partition").values("partition").annotate(newest=Max("id")),
@@ -51,23 +58,54 @@ def cycle(request: HttpRequest, number: int) -> HttpResponse:
     )  # fmt: skip
 
 
-def volumes(copies: pl.DataFrame) -> list[dict[str, Any]]:
-    """Blocks and bytes to copy by plugin and site, the largest first."""
-    grouped = copies.filter(pl.col("kind") == "copy").group_by("plugin", "site")
-    sums = grouped.agg(blocks=pl.len(), size=pl.col("size").sum())
-    return sums.sort("size", "plugin", "site", descending=[True, False, False]).to_dicts()
-
-
-def plugins(copies: pl.DataFrame) -> list[dict[str, Any]]:
+def _plugins(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """For each plugin its volumes, their sum, and a bar for each site relative to the largest of all."""
-    rows = volumes(copies)
-    largest = max((row["size"] for row in rows), default=0)
+    largest = max((row["volume"] for row in rows), default=0)
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         entry = found.setdefault(row["plugin"], {"plugin": row["plugin"], "size": 0, "sites": []})
-        entry["size"] += row["size"]
-        entry["sites"].append((row, Bar(f"{volume(row['size'])}", stacked([("present", row["size"])], largest))))
+        entry["size"] += row["volume"]
+        entry["sites"].append((row, Bar(volume(row["volume"]), stacked([("present", row["volume"])], largest))))
     return list(found.values())
+
+
+def _progress(number: int) -> list[tuple[dict[str, Any], Bar]] | None:
+    """How far the copies are, site by site; None while the inventory is away."""
+    try:
+        rows = monitor.progress(number, client.snapshot())
+    except InventoryUnavailable:
+        return None
+    return [(row, _done(row)) for row in rows]
+
+
+def _done(row: dict[str, Any]) -> Bar:
+    words = f"{volume(row['present'])} of {volume(row['wanted'])}"
+    return Bar(words, stacked([("added", row["present"])], max(row["wanted"], row["present"])))
+
+
+@require_safe
+def rules(request: HttpRequest) -> HttpResponse:
+    """Enforcer rules with how many datasets have their copies, will have them, or lack some."""
+    tuned_settings = dealer_settings()
+    snapshot = client.snapshot()
+    try:
+        standing = monitor.rule_standing(
+            snapshot,
+            load_rules(Path(settings.POLICY_DIR), tuned_settings.enforcer_rules),
+            tuned_settings,
+            int(time.time()),
+        )
+    except RulesError as error:
+        return page(request, "dealer", "dealer_rules", {"rules": [], "error": str(error)})
+    return page(
+        request, "dealer", "dealer_rules", {"rules": standing}, bars=[(row, _standing(row)) for row in standing]
+    )
+
+
+def _standing(row: dict[str, Any]) -> Bar:
+    numbers = [("added", row["fulfilled"]), ("coming", row["en_route"]), ("over", row["missing"])]
+    words = f"{row['fulfilled']} fulfilled, {row['en_route']} en route, {row['missing']} missing"
+    return Bar(words, stacked(numbers, sum(number for _, number in numbers)))
 
 
 def _placed(copies: pl.DataFrame) -> list[dict[str, Any]]:

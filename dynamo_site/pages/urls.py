@@ -12,6 +12,7 @@ urlpatterns = [
     path("detox/<int:number>/why/", why.why, name="detox-why"),
     path("detox/<int:number>/policy/", detox.policy, name="detox-policy"),
     path("dealer/", dealer.newest, name="dealer"),
+    path("dealer/rules/", dealer.rules, name="dealer-rules"),
     path("dealer/<int:number>/", dealer.cycle, name="dealer-cycle"),
     path("requests/", lists.requests, name="requests"),
     path("requests/<int:number>/", lists.request_detail, name="request"),

@@ -20,9 +20,12 @@ def test_programs_get_503_with_when_to_try_again(middleware, error):
     assert str(error) in answer.content.decode()
 
 
-def test_people_get_text(middleware):
-    answer = middleware.process_exception(RequestFactory().get("/", HTTP_ACCEPT="text/html"), TurnBusy("detox has it"))
-    assert answer["Content-Type"].startswith("text/plain")
+def test_people_get_a_page(middleware):
+    answer = middleware.process_exception(
+        RequestFactory().get("/", HTTP_ACCEPT="text/html"), TurnBusy("<detox> has it")
+    )
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert "Not available now" in answer.content.decode() and "&lt;detox&gt; has it" in answer.content.decode()
 
 
 def test_other_errors_are_not_touched(middleware):

@@ -1,0 +1,42 @@
+"""What the suites of the pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+
+if TYPE_CHECKING:
+    from tests.dynamo_site.conftest import Filled
+
+
+def addresses(filled: Filled) -> list[str]:
+    """Every page that shows something, without those that only lead to another."""
+    why = reverse("detox-why", args=[filled.deleting])
+    of = {
+        "detox-cycle": filled.deleting, "detox-policy": filled.deleting, "dealer-cycle": filled.dealer, "request": filled.request,
+        "check": filled.check, "run": filled.run,
+    }  # fmt: skip
+    lists = ("front", "requests", "locks", "files", "activity", "checks", "runs", "statistics", "dealer-rules")
+    return [
+        *(reverse(name) for name in lists), *(reverse(name, args=[number]) for name, number in of.items()),
+        reverse("detox-cycle", args=[filled.after]), reverse("detox-cycle", args=[filled.test]),
+        reverse("detox-cycle", args=[filled.deleting]) + "?scale=bytes&q=*",
+        reverse("detox-site", args=[filled.deleting, "T2_A"]), f"{why}?site=T2_A&dataset=/Old/A/AOD",
+        f"{why}?site=T2_B&dataset=/Older/A/AOD", reverse("request", args=[filled.waiting]), reverse("locks") + "?which=all",
+        reverse("statistics") + "?statistic=usage&list_by=group", reverse("statistics") + "?statistic=replication&list_by=site",
+        reverse("activity") + "?period=1h&by=link", reverse("files") + "?site=T2_B&reason=no_source",
+    ]  # fmt: skip
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """The inventory's server does not run."""
+    from inventory import client
+    from inventory.remote import ServerBackend
+    from testbed.processes import free_ports
+
+    with client.using(ServerBackend(f"grpc://127.0.0.1:{free_ports(1)[0]}", "token", None)):
+        yield
