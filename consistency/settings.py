@@ -20,28 +20,51 @@ class ConsistencySettings:
         "/store/mc", "/store/data", "/store/generator", "/store/results", "/store/hidata", "/store/himc",
         "/store/lumi", "/store/relval",
     )  # fmt: skip
+    """What is listed and compared; LFN directories without a slash at their end."""
     threads: int = 8
+    """Directories listed at the same time."""
     timeout: float = 30.0
+    """Seconds for one directory."""
     retries: int = 3
+    """Attempts at one directory before it is unlisted: nothing below it counts as missing or orphan."""
     max_failures_in_a_row: int = 50
+    """So many directories in a row that cannot be listed end the check: the site is down."""
     ignore_age: float = 2.0
+    """Days; what is younger is neither orphan nor reason to act."""
     ignore_patterns: tuple[str, ...] = ("/SAM", "/HCTest")
+    """Paths that contain one of these are passed over."""
     empty_directory_age: float = 2.0
+    """Days after which an empty directory goes."""
     two_strikes: bool = True
+    """A file counts as missing only when the previous check missed it, too."""
     max_missing: int = 1000
+    """More missing files than this: nothing is repaired until a person confirms."""
     max_orphan: int = 1000
+    """More orphans than this: nothing is deleted until a person confirms."""
     max_missing_fraction: float = 0.5
+    """More than this part of the site's files missing: as with max_missing."""
     orphans_of_datasets_at_site: str = "producing"
+    """When an orphan whose dataset has files at the site is spared: always, producing (only while the dataset is being produced), never."""
     dataset_pattern: str = "^/store/[^/]+/([^/]+)/([^/]+)/([^/]+)/([^/]+)/"
+    """Regular expression that finds a dataset's name in an LFN."""
     dataset_template: str = "/{1}/{0}-{3}/{2}"
+    """The dataset's name from the captures of dataset_pattern."""
     protected_lfns: str = ""
+    """URL or file with the LFNs and directories that production uses now; empty: there is none."""
     confirm_within: float = 14.0
+    """Days for which a check can be confirmed."""
     unmerged_directory: str = ""
+    """Production's working area; empty: it is not cleaned."""
     unmerged_age: float = 14.0
+    """Days; younger files of the working area stay."""
     log_directories: tuple[str, ...] = ()
+    """Directories of logs to be cleaned."""
     log_age: float = 60.0
+    """Days; younger logs stay."""
     max_cleaned: int = 100_000
+    """When more files than this would go, nothing is cleaned."""
     min_protected_fraction: float = 0.5
+    """A protected list shorter than this part of the last one is not believed, and nothing is cleaned."""
 
     def __post_init__(self) -> None:
         """Refuse what would make a run delete too much or never end."""

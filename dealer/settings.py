@@ -28,15 +28,22 @@ class DealerSettings:
     request_partition: str = "Physics"
     target_sites: tuple[str, ...] = ("*",)
     target_site_occupancy: float = 0.93
+    """A site above this projected occupancy gets nothing."""
     max_site_pending_fraction: float = 0.03
+    """A site that waits for more than this gets nothing."""
     max_total_cycle_volume: float = 50.0
+    """TB placed in one cycle at most."""
     plugin_priorities: dict[str, float] = field(default_factory=lambda: {"requests": 1.0, "enforcer": 2.0})
     plugin_volumes: dict[str, float] = field(default_factory=dict)
     placement_rules: tuple[str, ...] = ()
     default_group: str = "AnalysisOps"
+    """Owner of copies that name none."""
     max_size: float = 50.0
+    """TB; larger requests are rejected."""
     block_request_max: float = 0.5
+    """When more than this part of a dataset is asked for as blocks, the whole dataset is placed."""
     overwritten_groups: tuple[str, ...] = ()
+    """Owners whose partial replicas a request may take over."""
     enforcer_rules: tuple[str, ...] = ("enforcer*.json",)
 
     def __post_init__(self) -> None:

@@ -25,8 +25,11 @@ class DetoxSettings:
     wait: float = 3600.0
     keep_inputs: float = 30.0
     default_partition: str = "Physics"
+    """Shown first by the monitor."""
     monitored_partitions: tuple[str, ...] = ("Physics",)
+    """Shown with a marker by the monitor."""
     excluded_partitions: tuple[str, ...] = ()
+    """Not shown by the monitor."""
     late_after: float = 18.0
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ class FileopsSettings:
     retry_first: float = 60.0
     """Wait after the first failure; doubled after each, up to ``retry_longest``."""
     retry_longest: float = 21600.0
+    """Longest wait between two attempts."""
     lease: float = 120.0
     """A batch whose mover has not been heard of for so long goes to another."""
     unreachable_after: int = 3

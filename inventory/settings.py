@@ -16,7 +16,9 @@ class InventorySettings:
     """
 
     checkpoint_records: int = 1000
+    """A checkpoint is written after so many records …"""
     checkpoint_seconds: int = 600
+    """… or after so many seconds, whichever comes first."""
     kept_versions: int = 16
     lease_seconds: int = 15
 

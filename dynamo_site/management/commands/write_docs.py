@@ -8,10 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from inventory.policy import reference
+from dynamo_site import reference
+from inventory.policy import reference as policies
 from registry import reference as endpoints
 
-PAGES: dict[str, Callable[[str], str]] = {"policy-language.md": reference.filled, "rest.md": endpoints.filled}
+PAGES: dict[str, Callable[[str], str]] = {
+    "policy-language.md": policies.filled, "rest.md": endpoints.filled, "architecture.md": reference.filled,
+    "deployment.md": reference.filled, "settings.md": reference.filled, "commands.md": reference.filled,
+}  # fmt: skip
 """Pages under docs/ with generated parts: each function takes a page's text and gives it with these parts made anew."""
 
 
