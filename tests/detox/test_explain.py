@@ -66,6 +66,22 @@ def test_parts_that_went_at_different_times_are_told_apart(inventory) -> None:
     assert all(look["agrees"] for look in story["looks"])
 
 
+def test_a_split_replica_is_told_to_be_no_full_copy_of_its_dataset(inventory) -> None:
+    rows = store.dataset("/Split/A/AOD", 1000, sites=("T2_A",), blocks=3)
+    rows["block_replicas"][0]["last_update"] = 5
+    store.fill(inventory, rows, quota=store.TB)
+    counted = "dataset.num_full_copy"
+    text = store.POLICY.replace(
+        "Dismiss\n", f"Ignore {counted} != 1\nProtectBlock blockreplica.last_update older_than 1970-01-02\nProtect {counted} < 1\nDismiss\n"
+    )  # fmt: skip
+    story = of_cycle(run_cycle(store.parsed(text), "alice"), "T2_A", "/Split/A/AOD")
+    told = [
+        (line["number"], line["tests"][0]["value"]) for line in story["looks"][0]["lines"] if counted in line["text"]
+    ]
+    assert told == [(4, "1"), (6, "0")]
+    assert story["looks"][0]["agrees"]
+
+
 def test_a_line_whose_date_is_past_is_told_as_such(inventory) -> None:
     store.full_site(inventory)
     text = store.POLICY.replace("RAW\n", "RAW until 2020-01-01\n")
