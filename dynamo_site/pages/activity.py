@@ -32,7 +32,7 @@ class Activity:
 
 
 _APPLICATIONS = {
-    "detox": "detox.cycle", "dealer": "dealer.cycle", "consistency": "consistency.start_due", "fileops": "fileops.advance",
+    "detox": "detox.start_cycles", "dealer": "dealer.cycle", "consistency": "consistency.start_due", "fileops": "fileops.advance",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -162,3 +163,9 @@ def test_nothing_from_elsewhere_and_no_script_runs_on_pages(client, inventory) -
 def test_a_list_of_a_check_is_a_file(client, filled: Filled) -> None:
     answer = client.get(f"/consistency/{filled.check}/spared/")
     assert "attachment" in answer["Content-Disposition"] and answer.content.decode().startswith("kind\t")
+
+
+def test_the_front_page_tells_when_each_engine_comes_next(client, inventory) -> None:
+    assert text_of(client, "/").count("not scheduled") == 4
+    call_command("setup_schedules")
+    assert "not scheduled" not in text_of(client, "/")

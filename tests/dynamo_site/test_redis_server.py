@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -19,10 +20,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_redis_keeps_what_it_had_when_it_is_started_again(child_environment):
+def test_redis_keeps_what_it_had_when_it_is_started_again():
     with tempfile.TemporaryDirectory(prefix="redis-") as home:
         socket = Path(home) / "redis.sock"
-        environment = {**child_environment, "DYNAMO_HOME": home, "REDIS_URL": f"unix://{socket}"}
+        environment = {
+            **os.environ,
+            "DYNAMO_HOME": home,
+            "REDIS_URL": f"unix://{socket}",
+            "DJANGO_SETTINGS_MODULE": "dynamo_site.settings",
+        }
         for expected in (None, b"kept"):
             server = subprocess.Popen([sys.executable, "manage.py", "redis_server"], cwd=ROOT, env=environment)
             try:
