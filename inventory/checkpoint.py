@@ -58,9 +58,17 @@ class Checkpoints:
         self._last: dict[tuple[str, int], tuple[pl.DataFrame, Path, str]] = {}
 
     def write(self, image: Image) -> Path:
-        """Write ``image``; returns the checkpoint's directory. Older ones than the last few are removed."""
-        final = self.directory / str(image.version)
+        """Write ``image``; returns the checkpoint's directory. Older ones than the last few are removed. Raises OSError."""
         temporary = self.directory / f".{image.version}.tmp"
+        try:
+            return self._written(image, temporary)
+        except OSError:
+            # On a full disk others need the space that a half checkpoint takes.
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+    def _written(self, image: Image, temporary: Path) -> Path:
+        final = self.directory / str(image.version)
         self.directory.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()

@@ -83,7 +83,7 @@ class Store:
         self._files: dict[tuple[str, int], tuple[pl.DataFrame, str]] = {}
         self._manifests: list[tuple[float, Path, set[str]]] = []
         directory.mkdir(parents=True, exist_ok=True)
-        self._foreign = [path for path in directory.iterdir() if path.suffix in (".arrow", ".tmp", ".json")]
+        self._foreign = self._left_by_others()
 
     def publish(self, image: Image) -> Image:
         """Write what is new in ``image`` and make it the current version; returns it as mapped."""
@@ -99,6 +99,19 @@ class Store:
         self._manifests.append((time.monotonic(), path, {file for parts in names.values() for file in parts.values()}))
         self._clean()
         return Image(image.version, image.time, chunks)
+
+    def _left_by_others(self) -> list[Path]:
+        """Files that go when the first version is published. What no reader can find goes now: there has to be room."""
+        files = [path for path in self.directory.iterdir() if path.suffix in (".arrow", ".tmp", ".json")]
+        try:
+            parts = read_manifest(self.directory / CURRENT)["chunks"]
+        except (VersionGone, ImageUnreadable):
+            parts = {}
+        named = {CURRENT, *(file for numbers in parts.values() for file in numbers.values())}
+        for path in files:
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+        return [path for path in files if path.name in named]
 
     def _written(self, table: str, number: int, rows: pl.DataFrame, version: int) -> tuple[pl.DataFrame, str]:
         known = self._files.get((table, number))

@@ -32,6 +32,7 @@ _LOG = structlog.get_logger(__name__)
 _LOCK = "lock"
 _EPOCH_CHECK_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_CHECKPOINT_RETRY_SECONDS = 30.0
 
 
 class AlreadyRunning(InventoryError):
@@ -178,22 +179,27 @@ class ServerProcess:
 
     def _checkpoint(self) -> None:
         """Write checkpoints, the last one at a stop."""
-        last = time.monotonic()
+        last, not_before = time.monotonic(), 0.0
+
+        def write() -> float:
+            nonlocal last, not_before
+            image = self._leader.image
+            # Should it fail: writing a large image again and again would keep a full disk full.
+            not_before = time.monotonic() + _CHECKPOINT_RETRY_SECONDS
+            self._checkpoints.write(image)
+            last, not_before = time.monotonic(), 0.0
+            _LOG.info("inventory_checkpoint", version=image.version)
+            return _RETRY_SECONDS
 
         def step() -> float:
-            nonlocal last
-            image = self._leader.image
-            behind = image.version - (self._checkpoints.version or 0)
+            behind = self._leader.image.version - (self._checkpoints.version or 0)
             late = time.monotonic() - last > self.settings.checkpoint_seconds
-            if behind >= self.settings.checkpoint_records or (behind and late):
-                self._checkpoints.write(image)
-                last = time.monotonic()
-                _LOG.info("inventory_checkpoint", version=image.version)
-            return _RETRY_SECONDS
+            due = behind >= self.settings.checkpoint_records or (behind and late)
+            return write() if due and time.monotonic() >= not_before else _RETRY_SECONDS
 
         self._loop(step, self._stop)
         if self._checkpoints.version != self._leader.image.version:
-            self._checkpoints.write(self._leader.image)
+            self._tried(write)
 
     def _loop(self, step: Callable[[], float], wake: threading.Event) -> None:
         """Repeat ``step`` until the stop; trouble with the database or the disk is told, and tried again."""

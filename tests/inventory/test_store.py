@@ -64,6 +64,20 @@ def test_files_of_an_earlier_server_go_when_the_new_one_has_published(tmp_path):
     assert LocalImage(tmp_path).snapshot().frame("files").height == 3
 
 
+def test_what_a_server_left_that_no_reader_can_find_makes_room_before_the_first_version(tmp_path):
+    """Else a server that cannot start for lack of space would leave another half image at every attempt."""
+    image = Store(tmp_path, kept=2).publish(grown(Image.from_frames({}), 1))
+    named = {path.name for path in tmp_path.glob("*.arrow")}
+    for name in ("files-7-1-aaaaaaaa.arrow", ".files-8-1-aaaaaaaa.arrow.tmp", "0.json"):
+        (tmp_path / name).write_bytes(b"left by an attempt that ran out of space")
+    Store(tmp_path, kept=2)
+    assert {path.name for path in tmp_path.iterdir()} == {*named, "current.json"}
+    assert same(LocalImage(tmp_path).snapshot().frame("files"), image.snapshot().frame("files"))
+    (tmp_path / "current.json").write_text("{")
+    Store(tmp_path, kept=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"current.json"}
+
+
 @pytest.mark.slow
 def test_readers_never_see_half_a_version_while_versions_come_and_go(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module, "_KEPT_SECONDS", -1)

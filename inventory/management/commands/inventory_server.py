@@ -32,6 +32,8 @@ class Command(BaseCommand):
             lost = server.run(self._ready)
         except InventoryError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"the image directory or the address cannot be used: {error}") from error
         except DatabaseError as error:
             raise CommandError(f"the database cannot be used: {error}; is `manage.py migrate` done?") from error
         if lost:
