@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,11 +20,14 @@ from consistency.protected import ProtectedListError, fetch
 from consistency.settings import ConsistencySettings
 from consistency.sites import settings_of
 from fileops import directories, unmanaged
+from fileops.errors import StorageError
 from fileops.storage import storage_for
 from fileops.subscriptions import open_operations, subscribe_copies
+from inventory.parquet import FrameDamaged
 from inventory.snapshot import Snapshot
 from registry.requests import open_items
 from scheduler import runs
+from scheduler.models import OPEN_STATES, Run
 
 APPLICATION = "consistency"
 SERVICE = "consistency"
@@ -37,20 +42,42 @@ def check_site(
         before = reader.snapshot()
         settings = _allowing(settings_of(site), confirms)
         site_id(before, site)
+        end_interrupted(site, reader.id)
         check = Check.objects.create(
             site=site, author=author, dry_run=dry_run, confirms=confirms, started=datetime.now(UTC), version=before.version
         )  # fmt: skip
-        try:
-            listing, knowledge = _look(before, site, settings, progress)
-        except (ListingFailed, ProtectedListError) as error:
-            return _failed(check, error)
-        if dry_run:
-            return _conclude(check, reader.snapshot(), listing, knowledge, settings)
-    with runs.writer(APPLICATION, arguments, author, service=SERVICE) as run:
+        with _on_record(check):
+            try:
+                listing, knowledge = _look(before, site, settings, progress)
+            except (ListingFailed, ProtectedListError, StorageError) as error:
+                return _failed(check, error)
+            if dry_run:
+                return _conclude(check, reader.snapshot(), listing, knowledge, settings)
+    with _on_record(check), runs.writer(APPLICATION, arguments, author, service=SERVICE) as run:
         finish_planned(run, site)
         _conclude(check, run.snapshot(), listing, knowledge, settings)
         carry_out(run, check)
     return check
+
+
+@contextmanager
+def _on_record(check: Check) -> Iterator[None]:
+    """An error (also Ctrl-C) before the repair is on record ends the check as failed, with the reason."""
+    try:
+        yield
+    except BaseException as error:
+        if check.state == CheckState.LISTING:
+            _failed(check, error)
+        raise
+
+
+def end_interrupted(site: str, run: int) -> None:
+    """End the checks of ``site`` whose process died, which no run but ``run`` goes on with."""
+    others = Run.objects.filter(application=APPLICATION, arguments__site=site, state__in=OPEN_STATES).exclude(pk=run)
+    if not others.exists():
+        Check.objects.filter(site=site, kind="check", state=CheckState.LISTING).update(
+            state=CheckState.FAILED, ended=datetime.now(UTC), error="interrupted before it had a result"
+        )
 
 
 def _allowing(settings: ConsistencySettings, confirmed: Check | None) -> ConsistencySettings:
@@ -78,9 +105,10 @@ def _look(
     return listing, knowledge
 
 
-def _failed(check: Check, error: Exception) -> Check:
-    check.state, check.error, check.ended = CheckState.FAILED, str(error), datetime.now(UTC)
-    check.alarms = [str(error)]
+def _failed(check: Check, error: BaseException) -> Check:
+    reason = str(error) or error.__class__.__name__
+    check.state, check.error, check.ended = CheckState.FAILED, reason, datetime.now(UTC)
+    check.alarms = [reason]
     check.save()
     return check
 
@@ -140,7 +168,12 @@ def _count(check: Check, listing: Listing, findings: Findings, plan: repair.Plan
 def finish_planned(run: runs.WriterRun, site: str) -> None:
     """Carry out what killed checks of ``site`` had on record."""
     for check in Check.objects.filter(site=site, state=CheckState.PLANNED).order_by("pk"):
-        carry_out(run, check)
+        try:
+            carry_out(run, check)
+        except (history.NotKept, FrameDamaged) as error:
+            # No check would ever come past it; the next one finds what this one found.
+            run.log(f"{check} cannot be finished: {error}")
+            _failed(check, error)
 
 
 def carry_out(run: runs.WriterRun, check: Check) -> None:
@@ -151,7 +184,7 @@ def carry_out(run: runs.WriterRun, check: Check) -> None:
     if check.state != CheckState.PLANNED:
         return
     lost, copies, orphans, removals = (
-        _kept(check, name) for name in ("lost", "copies", "orphan_deletions", "directory_removals")
+        history.kept(check.pk, name) for name in ("lost", "copies", "orphan_deletions", "directory_removals")
     )
     if lost.height:
         changes = run.changes(transaction=f"consistency-{check.pk}")
@@ -166,10 +199,3 @@ def carry_out(run: runs.WriterRun, check: Check) -> None:
         directories.queue([(check.site, name) for name in removals["directory"]], check.author)
         check.state, check.ended = CheckState.DONE, datetime.now(UTC)
         check.save()
-
-
-def _kept(check: Check, name: str) -> pl.DataFrame:
-    frame = history.read(check.pk, name)
-    if frame is None:
-        raise FileNotFoundError(f"check {check.pk}: its list {name!r} is gone from {history.directory_of(check.pk)}")
-    return frame

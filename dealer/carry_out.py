@@ -13,21 +13,32 @@ from dealer.effects import by_cause, change, still_possible, wanted_files
 from dealer.models import Cycle, CycleAnswer, CycleSite, CycleState, SiteState
 from dealer.plugins.protocol import Answer, Plugin, plugins
 from fileops.subscriptions import open_operations, subscribe_copies
-from inventory.errors import ChangeRefused
+from inventory.errors import ChangeRefused, InventoryError
+from inventory.parquet import FrameDamaged
 from scheduler.runs import WriterRun
 
 _LEFT = (SiteState.PLANNED, SiteState.SUBSCRIBED)
 
 
 def carry_out(cycle: Cycle, run: WriterRun) -> None:
-    """Do what is left of ``cycle`` and end it; a site whose change set is refused is told and does not stop the others."""
-    proposals, copies = history.read(cycle.pk, "proposals"), history.read(cycle.pk, "copies")
-    for site in CycleSite.objects.filter(cycle=cycle, state__in=_LEFT).order_by("site"):
-        run.check()
-        _carry_out_site(cycle, site, copies.filter(pl.col("site") == site.site), proposals, run)
+    """Do what is left of ``cycle`` and end it; a site whose change set is refused is told and does not stop the others.
+
+    When what was decided cannot be read any more, no cycle would ever come past it: its sites are told as refused, too.
+    """
+    left = CycleSite.objects.filter(cycle=cycle, state__in=_LEFT).order_by("site")
+    try:
+        proposals, copies = history.kept(cycle.pk, "proposals"), history.kept(cycle.pk, "copies")
+    except (history.NotKept, FrameDamaged) as error:
+        for site in left:
+            _refused(cycle, site, error)
+        cycle.error = f"{cycle.error}\n{error}".strip()
+    else:
+        for site in left:
+            run.check()
+            _carry_out_site(cycle, site, copies.filter(pl.col("site") == site.site), proposals, run)
     refused = CycleSite.objects.filter(cycle=cycle, state=SiteState.REFUSED).count()
     if refused:
-        cycle.error = f"{cycle.error}\nthe inventory refused the changes of {refused} sites".strip()
+        cycle.error = f"{cycle.error}\nthe changes of {refused} sites were not made".strip()
     cycle.state = CycleState.FAILED if refused else CycleState.DONE
     cycle.ended = timezone.now()
     cycle.save(update_fields=["state", "error", "ended"])
@@ -67,8 +78,8 @@ def _subscribe(
 
 
 @transaction.atomic
-def _refused(cycle: Cycle, site: CycleSite, error: ChangeRefused) -> None:
-    """Nothing was changed at the site: file operations drop what has no replica, those who asked are told."""
+def _refused(cycle: Cycle, site: CycleSite, error: InventoryError) -> None:
+    """Nothing is changed at the site: file operations drop what has no replica, those who asked are told."""
     for plugin, answer in _answers_at(cycle, site):
         plugin.failed(answer, site.site, str(error))
     site.state, site.verdict = SiteState.REFUSED, f"{site.verdict}; {error}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +9,8 @@ from django.conf import settings
 
 from dealer.proposals import CONSIDERED, COPIES, PROPOSALS
 from dealer.results import Decisions
+from inventory import parquet
+from inventory.errors import InventoryError
 
 FRAMES = {"proposals": PROPOSALS, "copies": COPIES, "considered": CONSIDERED}
 
@@ -20,27 +21,23 @@ def directory_of(cycle: int) -> Path:
 
 
 def keep(cycle: int, decisions: Decisions) -> None:
-    """Write the frames of a cycle; they are on the disk when this returns."""
-    directory = directory_of(cycle)
-    directory.mkdir(parents=True, exist_ok=True)
+    """Write the frames of a cycle; they are on the disk when this returns. Raises FrameNotWritten."""
     for name in FRAMES:
-        part = directory / f"{name}.part"
-        getattr(decisions, name).write_parquet(part)
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())
-        part.rename(directory / f"{name}.parquet")
-    _sync_directory(directory)
+        parquet.keep(getattr(decisions, name), directory_of(cycle) / f"{name}.parquet")
+
+
+class NotKept(InventoryError):
+    """The wanted frame of a cycle is not there (any more)."""
+
+
+def kept(cycle: int, name: str) -> pl.DataFrame:
+    """One frame of a cycle that has to be there. Raises :class:`NotKept`, FrameDamaged."""
+    if not (directory_of(cycle) / f"{name}.parquet").exists():
+        raise NotKept(f"cycle {cycle}: its {name} are not kept in {directory_of(cycle)}")
+    return read(cycle, name)
 
 
 def read(cycle: int, name: str) -> pl.DataFrame:
-    """One frame of a cycle, ``proposals``, ``copies`` or ``considered``; empty when it was not kept."""
+    """One frame of a cycle, ``proposals``, ``copies`` or ``considered``; empty when it was not kept. Raises FrameDamaged."""
     path = directory_of(cycle) / f"{name}.parquet"
-    return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=FRAMES[name])
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return parquet.read(path) if path.exists() else pl.DataFrame(schema=FRAMES[name])

@@ -19,6 +19,7 @@ from detox.models import Cycle, CycleSite, CycleState, SiteState
 from fileops.subscriptions import replica_deletions, subscribe_deletions
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused
+from inventory.parquet import FrameDamaged
 from inventory.schema import NO_GROUP_NAME
 from inventory.snapshot import Snapshot
 from inventory.units import volume
@@ -53,8 +54,21 @@ def finish_interrupted(run: WriterRun) -> list[Cycle]:
     for cycle in left:
         run.log(f"{cycle} was interrupted; finishing it")
         cycle.sites.filter(state=SiteState.PLANNED).update(state=SiteState.DROPPED, reason=_DROPPED)
-        carry_out(cycle, run, run.snapshot())
+        try:
+            carry_out(cycle, run, run.snapshot())
+        except (history.NotKept, FrameDamaged) as error:
+            _give_up(cycle, run, str(error))
     return left
+
+
+def _give_up(cycle: Cycle, run: WriterRun, why: str) -> None:
+    """What was to be done there is not known any more, and no cycle would ever come past it: shown, and left to people."""
+    run.log(f"{cycle} cannot be finished: {why}")
+    for site in cycle.sites.filter(state=SiteState.RECORDED):
+        site.state, site.reason = SiteState.REFUSED, f"{site.reason}; not told to the inventory: {why}"
+        site.save(update_fields=["state", "reason"])
+    cycle.state, cycle.ended, cycle.error = CycleState.FAILED, timezone.now(), f"interrupted, cannot be finished: {why}"
+    cycle.save(update_fields=["state", "ended", "error"])
 
 
 @dataclass(frozen=True)

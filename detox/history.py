@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import polars as pl
 from django.conf import settings
 
+from inventory import parquet
 from inventory.errors import InventoryError
 from inventory.policy.facts import Facts
 from inventory.schema import TABLES
@@ -59,22 +59,26 @@ def directory_of(cycle: int) -> Path:
 
 
 def keep(cycle: int, frames: dict[str, pl.DataFrame]) -> None:
-    """Write frames named in ``FRAMES``; they are on the disk when this returns."""
+    """Write frames named in ``FRAMES``; they are on the disk when this returns. Raises FrameNotWritten."""
     for name, frame in frames.items():
-        _write(frame.select(FRAMES[name].names()).cast(FRAMES[name]), directory_of(cycle) / f"{name}.parquet")
+        parquet.keep(frame.select(FRAMES[name].names()).cast(FRAMES[name]), directory_of(cycle) / f"{name}.parquet")
 
 
 def read(cycle: int, name: str) -> pl.DataFrame:
-    """One frame of a cycle. Raises :class:`NotKept`."""
-    return scan(cycle, name).collect()
+    """One frame of a cycle. Raises :class:`NotKept`, FrameDamaged."""
+    return parquet.read(_path(cycle, name))
 
 
 def scan(cycle: int, name: str) -> pl.LazyFrame:
     """The same, lazily."""
+    return parquet.scanned(_path(cycle, name))
+
+
+def _path(cycle: int, name: str) -> Path:
     path = directory_of(cycle) / f"{name}.parquet"
     if not path.exists():
         raise NotKept(f"cycle {cycle}: its {name} are not kept")
-    return pl.scan_parquet(path)
+    return path
 
 
 def keep_inputs(cycle: int, snapshot: Snapshot, facts: Facts, datasets: pl.Series) -> None:
@@ -85,9 +89,9 @@ def keep_inputs(cycle: int, snapshot: Snapshot, facts: Facts, datasets: pl.Serie
         table = snapshot.table(name)
         if name in _OF_DATASETS:
             table = table.join(chosen, on="dataset_id", how="semi")
-        _write(table.collect(), directory / f"{name}.parquet")
+        parquet.keep(table.collect(), directory / f"{name}.parquet")
     for name in _FACTS:
-        _write(getattr(facts, name), directory / f"fact_{name}.parquet")
+        parquet.keep(getattr(facts, name), directory / f"fact_{name}.parquet")
     about = {"version": snapshot.version, "time": snapshot.time, "protected_sites": facts.protected_sites}
     _write_text(json.dumps(about), directory / "about.json")
 
@@ -100,11 +104,11 @@ def read_inputs(cycle: int, datasets: pl.Series | None = None) -> tuple[Snapshot
     about = json.loads((directory / "about.json").read_text())
     frames = {}
     for name in (*_WHOLE, *_OF_DATASETS):
-        table = pl.scan_parquet(directory / f"{name}.parquet")
+        table = parquet.scanned(directory / f"{name}.parquet")
         if datasets is not None and name in _OF_DATASETS:
             table = table.filter(pl.col("dataset_id").is_in(datasets.implode()))
         frames[name] = table.collect().cast(TABLES[name].schema)
-    facts = {name: pl.read_parquet(directory / f"fact_{name}.parquet") for name in _FACTS}
+    facts = {name: parquet.read(directory / f"fact_{name}.parquet") for name in _FACTS}
     snapshot = Snapshot.from_frames(frames, about["version"], about["time"])
     known = dataclasses.replace(Facts.none(), **facts, protected_sites=tuple(about["protected_sites"]))
     return snapshot, known
@@ -116,26 +120,11 @@ def drop_inputs(cycles: list[int]) -> None:
         shutil.rmtree(directory_of(cycle) / "inputs", ignore_errors=True)
 
 
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    frame.write_parquet(part)
-    _settle(part, path)
-
-
 def _write_text(text: str, path: Path) -> None:
     part = path.with_suffix(".part")
-    part.write_text(text)
-    _settle(part, path)
-
-
-def _settle(part: Path, path: Path) -> None:
-    """Give a written file its name so that it is there wholly or not, whatever dies when."""
-    with part.open("rb") as stream:
-        os.fsync(stream.fileno())
-    part.rename(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        part.write_text(text)
+        parquet.settle(part, path)
+    except OSError as error:
+        parquet.forget(part)
+        raise parquet.FrameNotWritten(f"{path} cannot be written: {error}") from error

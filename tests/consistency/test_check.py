@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from consistency import check as check_module
+from consistency import history
 from consistency.check import check_site
 from consistency.models import Check, CheckState, SiteConsistency
 from consistency.tasks import due
@@ -169,6 +172,44 @@ def test_check_that_is_killed_while_it_repairs_is_finished_by_the_next(disk, inv
     assert killed.state == CheckState.DONE
     assert operations() == [("copy", "T2_A", LFNS[0]), ("delete", "T2_A", "/store/mc/dark/x.root")]
     assert incomplete(inventory) == (7, False)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1")])
+def test_check_whose_record_is_lost_does_not_stop_the_next(disk, inventory, monkeypatch, damage):
+    lose(disk, LFNS[0])
+    check_site("T2_A", "alice", lambda text: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(check_module, "carry_out", lambda run, check: None)
+        killed = check_site("T2_A", "alice", lambda text: None)
+    damage(history.directory_of(killed.pk) / "copies.parquet")
+    assert check_site("T2_A", "alice", lambda text: None).state == CheckState.DONE
+    killed.refresh_from_db()
+    assert killed.state == CheckState.FAILED and "copies" in killed.error
+    assert operations() == [("copy", "T2_A", LFNS[0])]
+
+
+def test_interrupted_checks_end_and_those_that_go_on_stay(disk):
+    from scheduler.models import Run, State
+
+    values = {"site": "T2_A", "author": "a", "started": datetime.now(UTC)}
+    Check.objects.create(**values)
+    other = Run.objects.create(
+        application="consistency", arguments={"site": "T2_A"}, author="a", host="h", pid=1, state=State.RUN
+    )
+    check_module.end_interrupted("T2_A", 0)
+    assert Check.objects.get().state == CheckState.LISTING
+    Run.objects.filter(pk=other.pk).update(state=State.KILLED)
+    check_site("T2_A", "alice", lambda text: None)
+    assert [check.state for check in Check.objects.order_by("pk")] == [CheckState.FAILED, CheckState.DONE]
+
+
+def test_lists_that_cannot_be_written_fail_the_check_in_one_line(disk, settings, tmp_path):
+    settings.HISTORY_DIR = tmp_path / "full"
+    (tmp_path / "full").write_text("a file where a directory should be")
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("consistency", "run", "T2_A")
+    check = Check.objects.get()
+    assert check.state == CheckState.FAILED and "cannot be written" in check.error
 
 
 def test_commands_tell_what_was_found(disk):

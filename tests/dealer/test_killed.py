@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from dealer import history
 from dealer.cycle import Options, run_cycle
 from dealer.models import Cycle, CycleSite
 from fileops.models import Subscription
@@ -142,3 +143,28 @@ def test_a_site_whose_data_is_gone_meanwhile_is_passed_over(ask: Asking) -> None
         assert {row[1:3] for row in left_over["replicas"] if row[2] != "T1_A"} == {("b1", "T2_C")}
         assert {row[:2] for row in left_over["subscriptions"]} == {("T2_C", lfn(B, "b1", n)) for n in (0, 1)}
         assert set(Cycle.objects.values_list("state", flat=True)) == {"done"}
+
+
+@pytest.mark.slow
+def test_a_record_that_is_lost_fails_its_requests_and_does_not_stop_the_cycles_after_it(ask: Asking) -> None:
+    _, writes = undisturbed(ask)
+    with new_world():
+        requests = asked(ask)
+        for left in range(writes):
+            with transaction.atomic():
+                with leading(), pytest.raises(Killed), connection.execute_wrapper(Death(left)):
+                    run_cycle(PARTITION, OPTIONS)
+                if Cycle.objects.filter(state="committing").exists():
+                    break
+                transaction.set_rollback(True)
+        killed = Cycle.objects.get(state="committing")
+        (history.directory_of(killed.pk) / "copies.parquet").unlink()
+        with leading():
+            following = run_cycle(PARTITION, OPTIONS)
+            told = outcome(requests)
+        killed.refresh_from_db()
+        assert killed.state == "failed" and "copies are not kept" in killed.error
+        assert following.state == "done"
+        assert not told["subscriptions"]
+        assert {status for actions in told["actions"] for _, _, status in actions} == {"failed"}
+        assert not CycleSite.objects.filter(state__in=("planned", "subscribed")).exists()

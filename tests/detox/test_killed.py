@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
+from detox import history
 from detox.cycle import run_cycle
 from detox.models import Cycle, CycleSite, CycleState, SiteState
 from fileops.models import Subscription
@@ -145,6 +147,21 @@ def test_what_was_recorded_is_finished_from_the_record(inventory, monkeypatch) -
     assert store.owners(inventory.snapshot())["/Old/A/AOD", "T2_A"] == {"None"}
     assert ("/Wrong/A/AOD", "T2_B") in store.owners(inventory.snapshot())
     assert (following.state, len(store.wanted_deletions())) == (CycleState.DONE, 12)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:100])])
+def test_a_record_that_is_lost_or_damaged_does_not_stop_the_cycles_after_it(inventory, monkeypatch, damage) -> None:
+    store.full_site(inventory)
+    die_before_the_first_commit(monkeypatch)
+    cycle = Cycle.objects.get()
+    damage(history.directory_of(cycle.pk) / "plan.parquet")
+    following = run_cycle(store.parsed(), "bob")
+    cycle.refresh_from_db()
+    assert cycle.state == CycleState.FAILED and "cannot be finished" in cycle.error
+    refused = cycle.sites.get(site="T2_A")
+    assert refused.state == SiteState.REFUSED and "plan" in refused.reason
+    assert following.state == CycleState.DONE
+    assert store.owners(inventory.snapshot())["/Old/A/AOD", "T2_A"] == {"None"}
 
 
 def die_before_the_first_commit(monkeypatch) -> None:
