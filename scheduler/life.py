@@ -15,6 +15,14 @@ from scheduler.connection import connect
 _ALIVE = "dynamo:alive:{kind}:{name}"
 _KILL = "dynamo:kill:{kind}:{name}"
 _KILL_SECONDS = 86400
+_MEMORY = "dynamo:alive-since"
+
+# Seconds since the first look after Redis was last emptied.
+_MEMORY_AGE = """
+local now = redis.call('TIME')[1]
+redis.call('SET', KEYS[1], now, 'NX')
+return now - redis.call('GET', KEYS[1])
+"""
 _LOG = structlog.get_logger(__name__)
 
 
@@ -40,8 +48,14 @@ def living(kind: str) -> list[str]:
 
 
 def remembers(seconds: float) -> bool:
-    """Whether Redis has been up so long that a missing sign of life means something. Raises redis errors."""
-    return int(connect().info("server")["uptime_in_seconds"]) > seconds
+    """Whether Redis has been up, and has forgotten nothing, so long that a missing sign of life means something.
+
+    Raises redis errors.
+    """
+    client = connect()
+    if int(client.info("server")["uptime_in_seconds"]) <= seconds:
+        return False
+    return int(client.eval(_MEMORY_AGE, 1, _MEMORY)) > seconds
 
 
 def kill(kind: str, name: object) -> None:

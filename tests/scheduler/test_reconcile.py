@@ -55,6 +55,19 @@ def test_nobody_is_declared_dead_by_a_redis_that_has_just_started():
     assert run.state == State.RUN
 
 
+@pytest.mark.slow
+def test_nobody_is_declared_dead_by_a_redis_that_was_emptied():
+    from scheduler.connection import connect
+    from tests.scheduler.workers import until
+
+    until(lambda: life.remembers(0), 3)
+    run = _run()
+    life.give("run", run.pk, 60)
+    connect().flushdb()
+    assert reconcile.lost_runs(SETTINGS) == 0
+    until(lambda: reconcile.lost_runs(SETTINGS) == 1, 3)
+
+
 def test_a_job_whose_worker_is_gone_is_sent_again(sent, send):
     dead, living = _job("dead"), _job("living")
     jobs.lease_of("living", "living", 60).take()
