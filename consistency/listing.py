@@ -18,6 +18,7 @@ from consistency.frames import DIRECTORIES, LISTED, UNLISTED, contains_text
 from consistency.settings import ConsistencySettings
 from fileops.errors import StorageError
 from fileops.storage import Entry
+from fileops.storage.base import checked
 
 
 class ListingFailed(RuntimeError):
@@ -94,10 +95,12 @@ def _note(
             raise ListingFailed(f"{seen.failures_in_a_row} directories in a row failed; the last: {error}") from error
         return []
     seen.failures_in_a_row = 0
+    num_found = len(entries)
+    entries = _nameable(directory, entries, seen)
     below = [entry for entry in entries if entry.kind == "directory"]
     files = [entry for entry in entries if entry.kind == "file"]
     seen.files += [(directory, entry.name, entry.size, entry.modified) for entry in files]
-    seen.directories.append((directory, mtimes.get(directory), len(entries) - len(below), len(below)))
+    seen.directories.append((directory, mtimes.get(directory), num_found - len(below), len(below)))
     following = []
     for entry in below:
         path = f"{directory}/{entry.name}"
@@ -105,6 +108,27 @@ def _note(
             mtimes[path] = entry.modified
             following.append(path)
     return following
+
+
+def _nameable(directory: str, entries: list[Entry], seen: _Seen) -> list[Entry]:
+    """Those of ``entries`` whose names can be told and used; the others are noted as unlisted, and left to a person.
+
+    A file's name has to be text; a directory's also has to be one that storages can be asked for.
+    """
+    usable = []
+    for entry in entries:
+        shown = f"{directory}/{entry.name}".encode("utf-8", "backslashreplace").decode()
+        if shown != f"{directory}/{entry.name}":
+            seen.unlisted.append((shown, "its name is not UTF-8: no LFN; rename or remove it at the site"))
+            continue
+        try:
+            if entry.kind == "directory":
+                checked(shown, "")
+        except StorageError as error:
+            seen.unlisted.append((shown, f"{error}; rename or remove it at the site"))
+        else:
+            usable.append(entry)
+    return usable
 
 
 def _tell(progress: Progress, seen: _Seen) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from dataclasses import replace
@@ -98,3 +99,22 @@ def test_configured_directory_that_is_not_there_is_empty(disk):
 def test_ignored_directories_are_not_even_listed(disk):
     list_site(disk, replace(QUICK, ignore_patterns=("/store/mc/b",)), silent)
     assert "/store/mc/b" not in disk.calls and "/store/mc/a" in disk.calls
+
+
+def test_names_that_no_lfn_has_are_told_and_hide_nothing_else(disk):
+    root = bytes(disk.storage.root)
+    for name in (b"\xff\xfe.root", b"line\nbreak.root", "\u00fc.root".encode(), b"quo'te\".root"):
+        Path(os.fsdecode(root + b"/store/mc/a/" + name)).write_bytes(b"odd")
+    odd = [Path(os.fsdecode(root + b"/store/mc/" + name)) for name in (b"\x80dir", b"new\nline", b"what?", b"100%")]
+    for directory in odd:
+        directory.mkdir()
+        (directory / "inside").write_bytes(b"unseen")
+    (disk.storage.root / "store/mc/outside").symlink_to("/etc")
+    listing = list_site(disk, QUICK, silent)
+    assert {"/store/mc/a/1.root", "/store/mc/b/c/3.root", "/store/mc/a/\u00fc.root"} <= lfns(listing.files)
+    assert not any("inside" in lfn or "passwd" in lfn for lfn in lfns(listing.files))
+    told = dict(listing.unlisted.rows())
+    assert "not UTF-8" in told["/store/mc/a/\\udcff\\udcfe.root"] and "not UTF-8" in told["/store/mc/\\udc80dir"]
+    assert all("no LFN has" in told[f"/store/mc/{name}"] for name in ("new\nline", "what?", "100%"))
+    counted = dict(listing.directories.select("directory", "num_files").rows())
+    assert counted["/store/mc/a"] == 6, "a directory with an odd file is not empty"
