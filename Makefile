@@ -65,7 +65,7 @@ $(BIN)/python:
 	@tools/make-environment $(PYTHON) $(VENV)
 
 $(VENV)/.stamp-run: requirements.txt requirements-xrootd.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --only-binary :all: --requirement requirements.txt
+	@tools/install-requirements $(BIN)/python
 	@tools/try-xrootd $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
