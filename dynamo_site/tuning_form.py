@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.forms import ChoiceField, ModelForm
@@ -13,7 +13,7 @@ from dynamo_site import tuning
 from inventory.models import TunedSetting
 
 
-class TunedSettingForm(ModelForm):
+class TunedSettingForm(ModelForm):  # type: ignore[type-arg]
     """Component and name are chosen together; the value is JSON."""
 
     setting = ChoiceField(widget=UnfoldAdminSelectWidget)
@@ -27,7 +27,7 @@ class TunedSettingForm(ModelForm):
         super().__init__(*args, **kwargs)
         if "value" not in self.fields:
             return  # who may only look at it is shown no fields
-        chosen = self.fields["setting"]
+        chosen = cast(ChoiceField, self.fields["setting"])
         chosen.choices = _choices()
         chosen.help_text = format_html_join("", "<b>{}</b>: {}<br>", _descriptions())
         self.fields["value"].help_text = format_html(

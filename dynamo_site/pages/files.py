@@ -47,7 +47,7 @@ def files(request: HttpRequest) -> HttpResponse:
         "groups": groups.order_by("site", "operation", "reason"),
         "held": shown(request, held.order_by("-updated", "-id")), "attempts": attempts[:_SHOWN_ATTEMPTS],
     }  # fmt: skip
-    return page(request, "files", "files", data, text=text, **chosen)
+    return page(request, "files", "files", data, text=text, site=chosen["site"], reason=chosen["reason"])
 
 
 @require_safe
