@@ -69,7 +69,9 @@ class Owners:
         part = reduce_filled(np.add, going, counts, 0) < counts
         several = _spread(lines, going, counts) > 0
         owners = np.full(len(rows), _NOBODY, np.int64)
-        owners[going & ~several[of]] = self._taken_over(rows, of, going & ~several[of], part & ~several, len(replicas))
+        single = going & ~several[of]
+        held_by = self._image.rows.owner[rows]
+        owners[single] = self._taken_over(rows, held_by, of, single, part & ~several)
         for place in np.flatnonzero(several).tolist():
             first = int(counts[:place].sum())
             span = slice(first, first + int(counts[place]))
@@ -84,13 +86,16 @@ class Owners:
             _sums(size[deleted], of[going & ~handed], len(replicas)), _sums(size[leaving], leaving_of, len(replicas)),
         )  # fmt: skip
 
-    def _taken_over(self, rows: Array, of: Array, going: Array, part: Array, number: int) -> Array:
-        """New owners of the going rows; _NOBODY for those that are deleted. ``part``: replicas that keep something."""
+    def _taken_over(self, rows: Array, held_by: Array, of: Array, going: Array, part: Array) -> Array:
+        """New owners of the going rows; _NOBODY for those that are deleted. ``part``: replicas that keep something.
+
+        ``held_by``: present owner of each of ``rows``; ``of``: which of the replicas each is of.
+        """
         owners = np.full(int(going.sum()), _NOBODY, np.int64)
-        handed = part[of[going]] & ~self._owns_datasets[self._image.rows.owner[rows[going]]]
+        handed = part[of[going]] & ~self._owns_datasets[held_by[going]]
         if handed.any():
             inside = part[of]
-            heirs = self._heirs(rows[inside], of[inside], number)
+            heirs = self._heirs(rows[inside], held_by[inside], of[inside], len(part))
             owners[handed] = heirs[of[going][handed]]
         return owners
 
@@ -98,22 +103,24 @@ class Owners:
         """New owners of all rows of one replica, of which several lines take some."""
         owners = np.full(len(rows), _NOBODY, np.int64)
         present = np.ones(len(rows), np.bool_)
+        held_by = self._image.rows.owner[rows]
         for line in np.unique(lines[going]):
             taken = going & (lines == line)
             part = np.array([taken.sum() < present.sum()])
             here = np.flatnonzero(present)
-            heirs = self._taken_over(rows[here], np.zeros(len(here), np.int64), taken[here], part, 1)
+            heirs = self._taken_over(rows[here], held_by[here], np.zeros(len(here), np.int64), taken[here], part)
             owners[taken] = heirs
             changed = np.flatnonzero(taken)[heirs != _NOBODY]
+            held_by[changed] = owners[changed]
             present[taken] = False
             present[changed[self._held(rows[changed], owners[changed])]] = True
         return owners
 
-    def _heirs(self, rows: Array, of: Array, number: int) -> Array:
+    def _heirs(self, rows: Array, held_by: Array, of: Array, number: int) -> Array:
         """By replica its dataset-level owner: of several the one of most bytes, then by name; _NOBODY without one."""
         heirs = np.full(number, _NOBODY, np.int64)
-        keep = self._owns_datasets[self._image.rows.owner[rows]]
-        key = of[keep] * len(self._rank) + self._image.rows.owner[rows[keep]]
+        keep = self._owns_datasets[held_by]
+        key = of[keep] * len(self._rank) + held_by[keep]
         pairs, place = np.unique(key, return_inverse=True)
         of_pair, owner = np.divmod(pairs, len(self._rank))
         sizes = np.bincount(place, self._image.rows.size[rows[keep]], minlength=len(pairs))

@@ -115,6 +115,16 @@ def test_part_of_a_replica_changes_hands_instead_of_going() -> None:
     assert listed(done, "kept") == ["T2_A a 0 2"]
 
 
+def test_a_block_that_changed_hands_keeps_its_new_owner_for_the_lines_after_it() -> None:
+    store = inventory(sites(T2_A=("READY", 100)), "a T2_A 1:1 2:2@Ops 3:4@None")
+    lines = (
+        "Until always\nDismissBlock blockreplica.owner in [Ana Ops]\nDismissBlock blockreplica.owner == None\nProtect"
+    )
+    done = run(store, lines)
+    assert listed(done, "deleted") == ["T2_A a 1 1"]
+    assert done.summary()["reowned"] == [["T2_A", "a", 2]]
+
+
 def test_what_changes_hands_leaves_a_partition_that_does_not_hold_it_any_more() -> None:
     store = inventory(TWO, "a T2_A 1:1@Ops 2:2@Ops 3:3@Val")
     done = run(store, "When never\nPartition Ops\nDeleteBlock blockreplica.owner == Ops\nDismiss")
