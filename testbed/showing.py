@@ -26,11 +26,13 @@ def show_pages(teller: Teller, browser: Browser, facts: dict[str, Any], site: st
     """Open every page; the pages about decisions have to name what was decided and the line of the policy that did it."""
     teller.say("A browser shows what was done and why")
     pages = addresses(facts, site)
-    told = {f"why a replica was {decision}": (dataset, line) for decision, (dataset, line) in facts["examples"].items()}
+    told: dict[str, tuple[str, ...]] = {
+        f"why a replica was {decision}": (dataset, line) for decision, (dataset, line) in facts["examples"].items()
+    }
     told["the copy request"] = (facts["copied"],)
     told["the consistency checks"] = (facts["damaged"]["site"],)
     for what, path in pages.items():
         wanted = told.get(what, (site,) if site in what else ())
         lacking = browser.lacks(path, wanted)
         names = f" and names {'; '.join(wanted)}" if wanted else ""
-        teller.claim(not lacking, f"{what} has its page{names}")
+        teller.claim(not lacking, f"{what}: the page opens{names}")

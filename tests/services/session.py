@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.processes import Service, Supervisor
 from testbed.guard import Guard
+from testbed.processes import Service, Supervisor
 
 
 @dataclass(frozen=True)
