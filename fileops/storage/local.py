@@ -21,6 +21,8 @@ _MODE = 0o644
 class LocalStorage:
     """Files below ``root``. ``locate`` maps an LFN to a path relative to it.
 
+    A ``root`` that is a directory *in* a mounted disk, not the mount point itself, is missed when the disk is not mounted.
+
     Paths are walked part by part from the root's descriptor, so that a link put in between at any time leads nowhere.
     """
 
@@ -99,7 +101,12 @@ class LocalStorage:
 
     @contextlib.contextmanager
     def _directory(self, parts: Sequence[str], make: bool = False) -> Iterator[int]:
-        place = os.open(self.root, _DIRECTORY & ~os.O_NOFOLLOW)
+        try:
+            place = os.open(self.root, _DIRECTORY & ~os.O_NOFOLLOW)
+        except FileNotFoundError:
+            # Not ENOENT: nothing that was there is gone because its disk is not mounted.
+            text = f"{self.root} is not there: is the site's storage mounted?"
+            raise StorageError(errno.EHOSTDOWN, text, self.site) from None
         try:
             for part in parts:
                 place = _step(place, part, make)

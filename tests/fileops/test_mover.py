@@ -55,6 +55,18 @@ def test_a_block_is_deleted_and_missing_files_are_gone_already(world: World) -> 
     assert world.states() == {"done": 5}
 
 
+def test_deletions_at_a_site_that_is_not_mounted_wait_for_it(world: World) -> None:
+    delete_at(world, "B")
+    root = world.path("B", "/store").parent
+    root.rename(root.with_name("elsewhere"))
+    assert world.run().done == 0
+    assert "done" not in world.states()
+    root.with_name("elsewhere").rename(root)
+    world.run(later=86400)
+    assert world.states() == {"done": 5}
+    assert world.on_disk("B") == {}
+
+
 def test_the_right_file_there_already_is_not_copied_and_a_wrong_one_is_replaced(world: World) -> None:
     right, wrong, longer = list(world.content)[:3]
     stamp = world.put("C", right).stat()

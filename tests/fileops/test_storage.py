@@ -223,6 +223,14 @@ def test_removing_a_link_removes_the_link_only(linked: tuple[Storage, Path]) -> 
     assert (outside / "secret").read_bytes() == b"secret"
 
 
+def test_where_nothing_is_mounted_no_file_is_gone(tmp_path: Path) -> None:
+    storage = storage_of("A", f"file://{tmp_path / 'disk'}")
+    for act in (storage.remove, storage.stat, storage.list, lambda lfn: list(storage.read(lfn))):
+        assert code_of(act, LFN) == "EHOSTDOWN"
+    (tmp_path / "disk").mkdir()
+    assert code_of(lambda: storage.remove(LFN)) == "ENOENT"
+
+
 def test_a_fifo_does_not_hang_the_reader(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     storage = storage_of("A", tmp_path.as_uri())
