@@ -17,3 +17,5 @@ urlpatterns = [
     path("", include("dynamo_site.pages.urls")),
 ]
 urlpatterns += fallback  # after all that components add above
+handler400 = "registry.urls.bad_request"
+handler500 = "registry.urls.server_error"

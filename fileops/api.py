@@ -24,6 +24,7 @@ _REASONS = (Reason.NO_SOURCE, Reason.ALL_FAILED, Reason.SITE_UNAVAILABLE)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _STEPS = (timedelta(weeks=1), timedelta(days=1), timedelta(hours=1), timedelta(minutes=1))
 _FEWEST_STEPS = 10
+_LONGEST = timedelta(weeks=52 * 20)
 _MOST = 10_000
 _HISTORY = (
     Parameter("graph", choices=("volume", "number", "rate", "cumulative"), default="volume"),
@@ -106,8 +107,11 @@ def deletions_history(call: Call) -> list[dict[str, Any]]:
 
 def _plotted(call: Call, operation: str, entity: str) -> list[dict[str, Any]]:
     # Whole seconds: what ended just now falls into the last step.
-    until = timezone.now().replace(microsecond=0) + timedelta(seconds=1) - _duration("upto", call["upto"])
-    since = until - _duration("period", call["period"])
+    back, period = _duration("upto", call["upto"]), _duration("period", call["period"])
+    if back + period > _LONGEST:
+        raise Refused(f"period, upto: {back.days + period.days} days back; at most {_LONGEST.days}")
+    until = timezone.now().replace(microsecond=0) + timedelta(seconds=1) - back
+    since = until - period
     step = _step(until - since)
     tried = reports.attempts(since, until, operation)
     at_source = "destination" if operation == "delete" else "source"

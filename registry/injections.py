@@ -19,6 +19,7 @@ from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused
 from inventory.injection import Plan
 from inventory.injection.document import read_document
+from inventory.injection.plan import COUNTED
 from inventory.snapshot import Snapshot
 from registry.errors import Refused
 from registry.models import Injection, InjectionState, WantedCopy
@@ -33,14 +34,18 @@ _AT_ONCE = 2000  # wanted copies in one statement
 
 
 def queue(asker: Asker, kind: str, document: Any) -> Injection:
-    """Queue ``document``; refused at once if it is wrong and nothing that waits before it could make it right."""
+    """Queue ``document``; refused at once if it is wrong and nothing that waits before it could make it right.
+
+    Counts are those of today's inventory; of a document that depends on one that waits, what it names.
+    """
     planned: Mapping[str, int] = {}
     try:
         planned = _plan(client.snapshot(), kind, _object(document)).counts
     except ChangeRefused:
         if not Injection.objects.filter(state__in=_OPEN).exists():
             raise
-        read_document(document, deletion=kind == "delete")  # raises for what no other document can make right
+        rows, _ = read_document(document, deletion=kind == "delete")  # raises for what no other document can make right
+        planned = {label: rows[table].height for table, label in COUNTED.items()}
     row = _row(asker, kind, document, planned)
     row.save()
     return row

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
+from registry.desk import desk
 from registry.errors import Denied, NotThere, Refused
 from registry.models import DetoxLock
 from registry.naming import matches
@@ -107,7 +108,7 @@ def set_locks(wishes: Sequence[Wish], user: str, service: str = "") -> list[Deto
     now = timezone.now()
     for wish in wishes:
         _check(wish, now)
-    with transaction.atomic():
+    with desk():
         return [_set(wish, user, service, now) for wish in wishes]
 
 

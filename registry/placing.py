@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -11,9 +10,10 @@ from django.db.models import Count
 from django.utils import timezone
 
 from inventory.snapshot import Snapshot
+from registry.desk import desk
 from registry.errors import Denied, Refused
 from registry.lifecycle import OPEN_ACTION, OPEN_REQUEST, REQUEST, after
-from registry.models import Desk, Request, RequestAction, RequestItem, RequestKind, RequestSite
+from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite
 from registry.naming import check_group, check_items, expand_sites
 from registry.settings import RegistrySettings
 
@@ -49,7 +49,7 @@ def ask_copy(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: Registr
     items = check_items(snapshot, wanted.items)
     if wanted.group:
         check_group(snapshot, wanted.group)
-    with _desk():
+    with desk():
         existing = _containing(RequestKind.COPY, items, names)
         if existing is not None:
             return _again(existing, asker, wanted)
@@ -61,12 +61,15 @@ def ask_copy(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: Registr
 
 
 def ask_deletion(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: RegistrySettings) -> Request:
-    """A deletion request for ``wanted``: an open one that contains it, else a new one. Raises Refused."""
+    """A deletion request for ``wanted``: an open one for just that, else a new one. Raises Refused.
+
+    One for more is not taken for it: its owner may withdraw that without knowing of this one.
+    """
     _bounded(wanted.items, wanted.sites, settings)
     names = expand_sites(snapshot, wanted.sites)
     items = check_items(snapshot, wanted.items)
-    with _desk():
-        existing = _containing(RequestKind.DELETION, items, names)
+    with desk():
+        existing = _containing(RequestKind.DELETION, items, names, nothing_else=True)
         if existing is not None:
             return _again(existing, asker, Wanted())
         return _make(RequestKind.DELETION, asker, items, names, list(wanted.sites), {})
@@ -76,7 +79,7 @@ def change(snapshot: Snapshot, kind: str, request_id: int, asker: Asker, wanted:
     """Ask again by number, changing group and number of copies; only while new. Items and sites stay as they are."""
     if wanted.group:
         check_group(snapshot, wanted.group)
-    with _desk():
+    with desk():
         request = _own(kind, request_id, asker)
         if request.status != "new":
             raise Refused(f"request_id: {request} is {request.status} and cannot be updated any more")
@@ -124,15 +127,6 @@ def _fail_open_actions(request: Request, reason: str) -> None:
     open_actions.update(status="failed", reason=reason, updated=timezone.now())
 
 
-@contextmanager
-def _desk() -> Iterator[None]:
-    """A transaction in which nobody else asks, so that two who ask the same at the same time get one request."""
-    Desk.objects.get_or_create(pk=1)
-    with transaction.atomic():
-        Desk.objects.select_for_update().get(pk=1)
-        yield
-
-
 def _bounded(items: Sequence[str], sites: Sequence[str], settings: RegistrySettings) -> None:
     for name, values in (("item", items), ("site", sites)):
         if not values:
@@ -141,13 +135,22 @@ def _bounded(items: Sequence[str], sites: Sequence[str], settings: RegistrySetti
             raise Refused(f"{name}: {len(values)} in one request; at most {settings.max_items}")
 
 
-def _containing(kind: str, items: Sequence[str], sites: Sequence[str]) -> Request | None:
-    """The open request that contains all of these: the first new one, else the last activated one."""
+def _containing(kind: str, items: Sequence[str], sites: Sequence[str], *, nothing_else: bool = False) -> Request | None:
+    """The open request that contains all of these (and ``nothing_else``): the first new one, else the last activated one."""
     by_item = RequestItem.objects.filter(item__in=items, request__kind=kind, request__status__in=OPEN_REQUEST)
     with_items = by_item.values("request_id").annotate(found=Count("id")).filter(found=len(items))
     by_site = RequestSite.objects.filter(site__in=sites, request_id__in=with_items.values("request_id"))
     with_both = by_site.values("request_id").annotate(found=Count("id")).filter(found=len(sites))
     found = Request.objects.filter(pk__in=with_both.values("request_id")).select_for_update()
+    if nothing_else:
+        foreign_items = RequestItem.objects.filter(request_id__in=with_both.values("request_id")).exclude(
+            item__in=items
+        )
+        foreign_sites = RequestSite.objects.filter(request_id__in=with_both.values("request_id")).exclude(
+            site__in=sites
+        )
+        found = found.exclude(pk__in=foreign_items.values("request_id"))
+        found = found.exclude(pk__in=foreign_sites.values("request_id"))
     candidates = list(found.order_by("id"))
     new = [request for request in candidates if request.status == "new"]
     return new[0] if new else candidates[-1] if candidates else None

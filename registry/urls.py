@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
 from registry.classic import applock, inventory, locks, requests
-from registry.classic.envelope import failure
+from registry.classic.envelope import answer, failure
 from registry.errors import NotThere
 
 _LOCKS = [
@@ -49,6 +52,24 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="registry/login.html"), name="login"),
     path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
 ]
+
+
+def _is_classic(request: HttpRequest) -> bool:
+    return request.path.startswith(("/data/", "/registry/"))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """For ``handler400``: what Django itself refuses, such as a host that is not ours."""
+    if _is_classic(request):
+        return answer(HTTPStatus.BAD_REQUEST, "this is no request that the server takes; is the address right?")
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """For ``handler500``: classic clients read the envelope of any answer."""
+    if _is_classic(request):
+        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log tells why")
+    return defaults.server_error(request)
 
 
 @csrf_exempt

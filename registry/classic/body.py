@@ -16,6 +16,7 @@ from registry.classic.parameters import check_storable
 from registry.errors import Refused
 
 _MOST_FIELDS = 20000
+_MOST_DIGITS = 1000
 # Escapes of characters that no database keeps; only then is it worth to look at every text of a document.
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -57,7 +58,7 @@ def document(request: HttpRequest) -> Any:
     """The body as JSON, whatever its content type says."""
     body = content(request)
     try:
-        value = json.loads(body, parse_constant=_no_constant)
+        value = json.loads(body, parse_constant=_no_constant, parse_int=_integer, object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise Refused(f"body: not UTF-8: {error}") from None
     except RecursionError:
@@ -73,6 +74,22 @@ def document(request: HttpRequest) -> Any:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits; at most {_MOST_DIGITS}")
+    return int(digits)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # JSON lets the last of two win; what the first said would be lost without a word.
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:60]!r} is twice in one object")
+    return found
 
 
 def _check_texts(value: Any) -> None:

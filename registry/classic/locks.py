@@ -20,9 +20,11 @@ from registry.errors import Refused
 from registry.locks import LockFilter, Wish
 from registry.models import DetoxLock
 from registry.naming import is_glob
+from registry.requests import item_parts
 from registry.settings import registry_settings
 
 _SOON_DAYS = 7
+_EVERYBODY = frozenset({"*", "all"})
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
 _SITES = Parameter("sites", "list", longest=255)
 _GROUPS = Parameter("groups", "list", longest=255)
@@ -48,10 +50,13 @@ _CHOOSE = (
 @endpoint(*_NEW, _SERVICE, changes=True)
 def lock(call: Call) -> list[dict[str, Any]]:
     """Lock an item until it expires: one lock per site and group pattern."""
-    wishes = _wishes(client.snapshot(), call.values)
+    snapshot = client.snapshot()
+    wishes = _wishes(snapshot, call.values)
     before = DetoxLock.objects.order_by("-id").values_list("pk", flat=True).first() or 0
     made = locks.set_locks(wishes, call.caller.name, _service(call))
     call.message = "Lock created" if any(lock.pk > before for lock in made) else "Lock updated"
+    if locks.covered(snapshot, [(wish.item, wish.sites, wish.groups) for wish in wishes]).is_empty():
+        call.message += "; there is nothing now that it covers"
     return shown(made)
 
 
@@ -72,13 +77,13 @@ def unlock(call: Call) -> list[dict[str, Any]]:
 
 @endpoint(*_CHOOSE, Parameter("user", "list", longest=150), Parameter("showall", "boolean", default=False))
 def list_locks(call: Call) -> list[dict[str, Any]]:
-    """Locks that match: of the caller unless other users are named (``user=*``: everybody's); ``showall``: also released ones."""
+    """Locks that match: of the caller unless other users are named (``all`` or ``*``: everybody's); ``showall``: also released ones."""
     most = registry_settings().max_listed
     chosen = DetoxLock.objects.all() if call["showall"] else DetoxLock.objects.filter(unlocked=None)
     users = call["user"]
     if users is None:
         users = [call.caller.name] if call.caller.known and call["lockid"] is None else ["*"]
-    found = _chosen(call, chosen if "*" in users else chosen.filter(user__in=users))
+    found = _chosen(call, chosen.filter(user__in=users) if _EVERYBODY.isdisjoint(users) else chosen)
     rows = list(found.order_by("-id")[:most])
     limit = f"; only the newest {most} are shown" if len(rows) == most else ""
     soon = timezone.now() + timedelta(days=_SOON_DAYS)
@@ -117,6 +122,11 @@ def _service(call: Call) -> str:
 
 def _wishes(snapshot: Snapshot, values: Mapping[str, Any]) -> list[Wish]:
     sites, groups = values["sites"] or [""], values["groups"] or [""]
+    _, block = item_parts(values["item"])
+    if block is not None and (not block or is_glob(values["item"])):
+        raise Refused(
+            f"item: {values['item'][:200]} would lock nothing; give dataset#block, or a dataset or glob without #"
+        )
     for name, table, patterns in (("sites", "sites", sites), ("groups", "groups", groups)):
         _check_names(snapshot, name, table, patterns)
     most = registry_settings().max_items

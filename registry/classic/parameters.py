@@ -130,10 +130,11 @@ def _integer(parameter: Parameter, values: list[Any], now: int) -> int:
 
 
 def _checked_integer(parameter: Parameter, value: Any) -> int:
-    digits = str(value).strip()
+    digits = value.strip() if isinstance(value, str) else json.dumps(value)
     whole = digits.removeprefix("-")
     if isinstance(value, bool) or not (whole.isascii() and whole.isdigit() and len(whole) <= 19):
-        raise Refused(f"{parameter.name}: {digits[:40]!r} is not a whole number")
+        shown = repr(value[:40]) if isinstance(value, str) else digits[:40]
+        raise Refused(f"{parameter.name}: {shown} is not a whole number")
     number = int(digits)
     if not parameter.least <= number <= _MAX_INTEGER:
         raise Refused(f"{parameter.name}: {number} is out of range; the least is {parameter.least}")

@@ -183,7 +183,16 @@ def test_history_without_anything_has_its_heading(world: World, inventory: TestI
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"period": "1y"}, {"upto": "x"}, {"exit_code": "one"}, {"graph": "pie"}, {"color": "red"}]
+    "wrong",
+    [
+        {"period": "1y"},
+        {"upto": "x"},
+        {"exit_code": "one"},
+        {"graph": "pie"},
+        {"color": "red"},
+        {"period": "99999w"},
+        {"period": "99999w", "upto": "99999w"},
+    ],
 )
 def test_wrong_parameters_are_named(wrong: dict[str, str], inventory: TestInventory) -> None:
     answer = Client().get("/data/transfers/history", wrong)

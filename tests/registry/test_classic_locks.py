@@ -50,6 +50,7 @@ def test_listing_is_of_the_callers_own_unless_others_are_named(ann, bob, anyone)
     assert ann.post("detox/lock/list", {})[1]["message"] == "1 locks found; 1 of them end within 7 days"
     assert bob.post("detox/lock/list", {})[1]["message"] == "1 locks found"
     assert len(ann.data("detox/lock/list", user="*")) == len(anyone.data("detox/lock/list")) == 2
+    assert len(ann.data("detox/lock/list", user="all")) == 2
     assert [lock["user"] for lock in anyone.data("detoxlock/list", expires_after="5 days")] == ["bob"]
     assert anyone.data("detox/lock/list", service="prod")[0]["lockid"] == mine["lockid"]
     assert anyone.data("detox/lock/list", lockid=[]) == []
@@ -85,11 +86,18 @@ def test_a_wrong_entry_is_named_and_nothing_is_changed(ann, document, text) -> N
 @pytest.mark.parametrize(("values", "text"), [
     ({"item": BIG}, "missing parameter expires"), ({"item": BIG, "expires": "yesterday"}, "in the past"),
     ({"item": "", "expires": "tomorrow"}, "item: is empty"), ({"item": BIG, "expires": "tomorrow", "groups": "x"}, "groups: unknown: x"),
+    ({"item": "/Big/*#b1", "expires": "tomorrow"}, "item: /Big/*#b1 would lock nothing"),
+    ({"item": f"{BIG}#b*", "expires": "tomorrow"}, "would lock nothing"), ({"item": f"{BIG}#", "expires": "tomorrow"}, "would lock nothing"),
 ])  # fmt: skip
 def test_mistakes_in_a_lock_are_told(ann, values, text) -> None:
     status, answer = ann.post("detox/lock/lock", values)
     assert (status, text in answer["message"]) == (400, True)
     assert not DetoxLock.objects.exists()
+
+
+def test_a_lock_on_what_is_not_there_says_so(ann) -> None:
+    for item, text in ((BIG, "Lock created"), (f"{BIG}#no", "Lock created; there is nothing now that it covers")):
+        assert ann.post("detox/lock/lock", item=item, expires="tomorrow")[1]["message"] == text
 
 
 def test_others_locks_stay(ann, bob, anyone, admin) -> None:

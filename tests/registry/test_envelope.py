@@ -6,6 +6,7 @@ import json
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
@@ -13,6 +14,7 @@ from inventory.errors import InventoryUnavailable
 from registry import rights, tokens
 from registry.classic.envelope import Call, Parameter, endpoint
 from registry.errors import Busy, NotThere
+from registry.urls import bad_request, server_error
 from scheduler.errors import TurnBusy
 
 
@@ -32,6 +34,10 @@ def administer(call: Call) -> str:
     return "done"
 
 
+def broken(request: HttpRequest) -> HttpResponse:
+    raise KeyError("a secret of the inside")
+
+
 ERRORS = {"busy": Busy("not now", retry_after=3), "turn": TurnBusy("detox has it"), "gone": NotThere("no such"),
           "down": InventoryUnavailable("no server")}  # fmt: skip
 
@@ -41,7 +47,9 @@ def fail(call: Call) -> None:
     raise ERRORS[call["error"]]
 
 
-urlpatterns = [path("look", look), path("change", change), path("administer", administer), path("fail", fail)]
+urlpatterns = [path("look", look), path("change", change), path("administer", administer), path("fail", fail),
+               path("data/broken", broken), path("registry/broken", broken), path("page", broken)]  # fmt: skip
+handler400, handler500 = bad_request, server_error
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
@@ -81,7 +89,8 @@ def test_mistakes_in_parameters_are_named(client: Client, query: str, text: str)
 @pytest.mark.parametrize(("body", "text"), [
     ('{"item": ', "line 1, column"), ("[1]", "JSON object of parameters"), ('{"n": NaN}', "NaN"), ('{"n": ' + "[" * 5000, "body"),
     ('{"item": "\\ud800"}', "body.item"), ('{"item": ["a\\u0000"]}', "body.item[0]"), (b'{"item": "\xff"}', "not UTF-8"),
-    ("nonsense", "JSON object"),
+    ("nonsense", "JSON object"), ('{"item": "/A", "item": "/B"}', "'item' is twice in one object"),
+    ('{"n": ' + "9" * 5000 + "}", "a number of 5000 digits"), ('{"n": null}', "n: null is not a whole number"),
 ])  # fmt: skip
 def test_bodies_that_are_no_json_say_where(client: Client, body, text: str) -> None:
     answer = client.post("/look", body, content_type="application/json")
@@ -163,3 +172,21 @@ def test_errors_have_their_status(client: Client, error: str, status: int, after
     answer = client.get(f"/fail?error={error}")
     assert (answer.status_code, answer.get("Retry-After")) == (status, after)
     assert answer.json()["message"] == str(ERRORS[error])
+
+
+@pytest.mark.parametrize("address", ["/data/broken", "/registry/broken"])
+def test_what_breaks_is_told_in_the_envelope_and_without_the_inside(address: str) -> None:
+    answer = Client(raise_request_exception=False).get(address)
+    assert (answer.status_code, answer.json()["result"]) == (500, "Internal Server Error")
+    assert "secret" not in answer.content.decode() and "log" in answer.json()["message"]
+
+
+def test_a_page_that_breaks_is_a_page() -> None:
+    answer = Client(raise_request_exception=False).get("/page")
+    assert (answer.status_code, answer["Content-Type"].split(";")[0]) == (500, "text/html")
+
+
+def test_a_foreign_host_is_refused_in_the_envelope() -> None:
+    answer = Client().get("/data/broken", headers={"host": "evil.example"})
+    assert (answer.status_code, answer.json()["result"]) == (400, "Bad Request")
+    assert Client().get("/page", headers={"host": "evil.example"})["Content-Type"].startswith("text/html")

@@ -111,7 +111,8 @@ def test_a_wrong_document_is_refused_with_its_place_and_nothing_is_kept(admin, f
 def test_a_queued_document_that_turns_out_wrong_says_why_and_does_not_stop_the_next(admin, filled) -> None:
     admin.data("inventory/inject", {"dataset": [{"name": "/First/a/B"}]})
     unknown = {"datasetreplica": [{"dataset": "/Never/a/B", "site": "T2_A", "group": "AnalysisOps"}]}
-    assert admin.post("inventory/inject", unknown)[0] == 200
+    counts = admin.data("inventory/inject", unknown)
+    assert (counts["datasetreplicas"], counts["datasets"]) == (1, 0)
     assert admin.post("inventory/inject", {"dataset": [{"name": 5}]})[0] == 400
     admin.data("inventory/inject", NEW)
     assert injections.apply_waiting() == 3

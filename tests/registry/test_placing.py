@@ -113,6 +113,9 @@ def test_an_open_deletion_request_is_returned_instead_of_a_new_one() -> None:
     first = delete()
     assert delete().pk == first.pk
     assert delete(["/B"]).pk != first.pk
+    both = delete(["/A", "/B"])
+    assert both.pk != first.pk
+    assert (delete().pk, delete(["/B", "/A"]).pk) == (first.pk, both.pk)
     assert copy(["/A"], ["T2_A"]).pk != first.pk
 
 
