@@ -25,6 +25,9 @@ class DynamoClient:
     """
 
     def __init__(self, url: str, token: str = "", *, timeout: float = 60.0, patience: float = 60.0) -> None:
+        if not (token.isascii() and token.isprintable() and " " not in token):
+            # Not shown: it is a secret, if a damaged one.
+            raise DynamoError("the token has characters in it that no token has; is it copied whole, and alone?")
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self.url = url.rstrip("/")
         self._patience = patience

@@ -68,9 +68,17 @@ def _cycle(number: int, seconds: int, partition: str, comment: str | None) -> st
 def _summary(found: Mapping[str, Any]) -> str:
     columns = ("quota", "protect", "keep", "delete")
     width = max(len(row["name"]) for row in found["site_data"])
+    unit, factor = _unit(max(row[name] for row in found["site_data"] for name in columns))
     lines = [_cycle(found["cycle"], found["cycle_timestamp"], found["partition"], found["comment"])]
-    lines += [f"{'TB':{width}} " + " ".join(f"{name:>9}" for name in columns)]
+    lines += [f"{unit:{width}} " + " ".join(f"{name:>9}" for name in columns)]
     lines += [
-        f"{row['name']:{width}} " + " ".join(f"{row[name]:9.3f}" for name in columns) for row in found["site_data"]
+        f"{row['name']:{width}} " + " ".join(f"{factor * row[name]:9.3f}" for name in columns)
+        for row in found["site_data"]
     ]
     return "\n".join(lines)
+
+
+def _unit(terabytes: float) -> tuple[str, float]:
+    """The unit in which the largest of the numbers can be read, and how many of them are a TB."""
+    units = {"TB": 1.0, "GB": 1e3, "MB": 1e6}
+    return next(((name, factor) for name, factor in units.items() if terabytes * factor >= 1), ("TB", 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynamo_client import CannotConnect, Denied, DynamoClient, Refused, Unavailable
+from dynamo_client import CannotConnect, Denied, DynamoClient, DynamoError, Refused, Unavailable
 from registry.models import Injection, Request
 from testbed.processes import free_ports
 from tests.client.conftest import envelope
@@ -70,6 +70,13 @@ def test_an_address_that_is_none_is_told(url: str) -> None:
 
 
 @slow
+@pytest.mark.parametrize("token", ["dynamo_half\nother", "dynamo_é", "dynamo_a b"])
+def test_a_damaged_token_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(DynamoError, match="the token has characters") as refused:
+        DynamoClient("http://127.0.0.1:1", token)
+    assert "dynamo_" not in str(refused.value)
+
+
 def test_a_busy_server_is_asked_again(flaky) -> None:
     busy = flaky((503, "1", envelope(None, "Service Unavailable", "busy")), (200, None, envelope([1])))
     with DynamoClient(busy.url, patience=10) as client:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from detox.models import Cycle
+from dynamo_client import show
 from dynamo_client.command import main
 from dynamo_client.place import server_url, user_token
 from testbed.processes import free_ports
@@ -61,6 +62,17 @@ def test_cycles_from_the_command_line(dynamo) -> None:
 
 
 @slow
+@pytest.mark.parametrize(
+    ("quota", "head", "shown"), [(1500.0, "TB", "1500.000"), (0.25, "GB", "250.000"), (0.0, "TB", "0.000")]
+)
+def test_a_cycles_volumes_are_in_a_unit_that_can_be_read(quota: float, head: str, shown: str) -> None:
+    row = {"name": "Total", "quota": quota, "protect": 0.0, "keep": 0.0, "delete": 0.0}
+    cycle = {"cycle": 1, "cycle_timestamp": 0, "partition": "P", "comment": "", "site_data": [row]}
+    _, heading, total = show.cycles(cycle).splitlines()
+    assert heading.split()[0] == head
+    assert total.split()[:2] == ["Total", shown]
+
+
 def test_injecting_from_the_command_line(dynamo, tmp_path) -> None:
     document = tmp_path / "document.json"
     document.write_text(json.dumps({"dataset": [{"name": "/N/a/B"}]}))
