@@ -5,6 +5,8 @@ Sites of three tiers, tape beside disk; about ten blocks a dataset, 2.4 replicas
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -57,7 +59,7 @@ def generate(datasets: int, seed: int = 1, quota_factor: float = 1.0) -> Snapsho
     return Snapshot.from_frames(frames, time=NOW)
 
 
-def _frame(table: str, **columns: object) -> pl.DataFrame:
+def _frame(table: str, **columns: Any) -> pl.DataFrame:
     declared = TABLES[table]
     frame = pl.DataFrame({name: pl.Series(values) for name, values in columns.items()})
     return frame.select(pl.col(name).cast(kind) for name, kind in declared.schema.items()).sort(declared.key)

@@ -42,10 +42,14 @@ def _secret(name: str, file_name: str) -> str:
 
 
 DYNAMO_HOME = Path(os.environ.get("DYNAMO_HOME", BASE_DIR / "var")).resolve()
-DYNAMO_HOME.mkdir(parents=True, exist_ok=True)
+# For its owner only: databases, secrets and histories are below it.
+DYNAMO_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = _secret("DYNAMO_SECRET_KEY", "secret_key")
 DEBUG = _environment_flag("DYNAMO_DEBUG", False)
+BEHIND_TLS = _environment_flag("DYNAMO_BEHIND_TLS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 ALLOWED_HOSTS = _environment_list("DYNAMO_ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]")
 CSRF_TRUSTED_ORIGINS = _environment_list("DYNAMO_TRUSTED_ORIGINS", "")
 
@@ -127,6 +131,7 @@ TEMPLATES = [
     }
 ]
 
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "registry.backends.RoleBackend"]
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

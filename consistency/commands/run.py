@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from argparse import ArgumentParser
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 from django.core.management.base import CommandError
@@ -12,6 +13,7 @@ from django.core.management.base import CommandError
 from consistency.check import check_site
 from consistency.models import Check, CheckState
 from consistency.report import as_dict, as_text
+from consistency.sites import settings_of
 
 HELP = "check one site; repairs what it finds unless --dry-run"
 
@@ -45,4 +47,7 @@ def _confirmed(number: int, site: str) -> Check:
     check = Check.objects.filter(pk=number, site=site, kind="check", state=CheckState.DONE).first()
     if check is None:
         raise CommandError(f"no finished check {number} of {site}; `consistency runs --site {site}` lists them")
+    days = settings_of(site).confirm_within
+    if check.started < datetime.now(UTC) - timedelta(days=days):
+        raise CommandError(f"check {number} is older than {days:g} days (confirm_within); look at a new one first")
     return check

@@ -11,6 +11,7 @@ MEANINGS: dict[str, str] = {
     "DYNAMO_HOME": "Directory of everything that is kept in files; the other places below default to it.",
     "DYNAMO_SECRET_KEY": "Signs sessions and forms. All web servers need the same one.",
     "DYNAMO_DEBUG": "Django's pages with tracebacks. Never in production.",
+    "DYNAMO_BEHIND_TLS": "A proxy ends TLS and sets `X-Forwarded-Proto`: cookies go over https only.",
     "DYNAMO_ALLOWED_HOSTS": "Names by which browsers reach the web server.",
     "DYNAMO_TRUSTED_ORIGINS": "Addresses (`https://…`) from which forms are accepted, when a proxy ends TLS.",
     "DATABASE_URL": "`mysql://user:password@host/name` or `sqlite:///path`.",

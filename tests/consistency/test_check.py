@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -135,6 +135,13 @@ def test_too_many_missing_wait_for_a_confirmation(disk, inventory):
     call_command("consistency", "run", "T2_A", "--confirm", str(check.pk), "--json", stdout=out)
     assert json.loads(out.getvalue())["num_missing"] == 6
     assert len(operations()) == 6
+
+
+def test_old_check_cannot_be_confirmed(disk):
+    check = check_site("T2_A", "alice", lambda text: None)
+    Check.objects.filter(pk=check.pk).update(started=check.started - timedelta(days=15))
+    with pytest.raises(CommandError, match="older than 14 days"):
+        call_command("consistency", "run", "T2_A", "--confirm", str(check.pk))
 
 
 def test_site_that_is_away_fails_and_changes_nothing(disk, inventory):
