@@ -7,7 +7,7 @@ ARGS   ?=
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # Suites that talk to the database; `make test` runs them a second time, on MariaDB.
-DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tests/fileops)
+DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tests/fileops tests/detox tests/dealer tests/consistency)
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
