@@ -54,6 +54,10 @@ def delete(call: Call) -> list[dict[str, Any]]:
 
 def _answer(call: Call, request: Request) -> list[dict[str, Any]]:
     call.message = f"{request} is {request.status}" + (f", asked {request.count} times" if request.count > 1 else "")
+    asked = {"group": request.group, "n": request.num_copies}
+    kept = [f"{name} {value}" for name, value in asked.items() if call.values.get(name) not in (None, "", value)]
+    if kept:
+        call.message += f"; it stays with {' and '.join(kept)}, as {request.user} asked"
     return polling.shown([request])
 
 

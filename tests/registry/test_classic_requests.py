@@ -78,6 +78,14 @@ def test_mistakes_are_told_and_change_nothing(ann, path, values, text) -> None:
     assert not Request.objects.exists()
 
 
+def test_who_finds_anothers_request_is_told_what_it_stays_with(ann, bob) -> None:
+    values = {"item": BIG, "site": "T2_B", "group": "AnalysisOps"}
+    ann.data("request/copy", values)
+    assert bob.post("request/copy", values)[1]["message"].endswith("asked 2 times")
+    message = bob.post("request/copy", values | {"n": 3})[1]["message"]
+    assert message.endswith("asked 3 times; it stays with n 1, as ann asked")
+
+
 def test_what_is_activated_can_not_be_cancelled(ann) -> None:
     [made] = ann.data("request/copy", item=BIG, site="T2_B")
     requests.activate(Request.objects.get(), [(BIG, "T2_B")])
