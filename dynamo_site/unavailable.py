@@ -1,4 +1,7 @@
-"""When a page needs the inventory, a turn or Redis and cannot have it now: 503 with when to try again."""
+"""When a page needs the inventory, a turn or Redis and cannot have it now: 503 with when to try again.
+
+When a file that it is made from is damaged: 500, and the log says which.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from inventory.errors import InventoryUnavailable
+from inventory.parquet import FrameDamaged
 from scheduler.errors import TurnBusy
 
 _RETRY_SECONDS = 10
@@ -26,11 +30,18 @@ class UnavailableMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The answer; None for other errors."""
+        if isinstance(error, FrameDamaged):
+            _LOG.error("a kept file is damaged", path=request.path, reason=str(error))
+            text = "A file that this is made from is damaged; the server's log says which."
+            return _answer(request, text, 500, {})
         if not isinstance(error, InventoryUnavailable | TurnBusy):
             return None
         _LOG.warning("not available", path=request.path, reason=str(error))
         text = f"Dynamo cannot do this now: {error}. Please try again in {_RETRY_SECONDS} seconds."
-        headers = {"Retry-After": str(_RETRY_SECONDS)}
-        if "text/html" in request.META.get("HTTP_ACCEPT", ""):
-            return HttpResponse(render_to_string("503.html", {"text": text}, request), status=503, headers=headers)
-        return JsonResponse({"result": "Error", "message": text, "data": None}, status=503, headers=headers)
+        return _answer(request, text, 503, {"Retry-After": str(_RETRY_SECONDS)})
+
+
+def _answer(request: HttpRequest, text: str, status: int, headers: dict[str, str]) -> HttpResponse:
+    if "text/html" in request.META.get("HTTP_ACCEPT", ""):
+        return HttpResponse(render_to_string("503.html", {"text": text}, request), status=status, headers=headers)
+    return JsonResponse({"result": "Error", "message": text, "data": None}, status=status, headers=headers)

@@ -5,6 +5,7 @@ from django.test import RequestFactory
 
 from dynamo_site.unavailable import UnavailableMiddleware
 from inventory.errors import InventoryUnavailable, TurnLost
+from inventory.parquet import FrameDamaged
 from scheduler.errors import QueueUnavailable, TurnBusy
 
 
@@ -26,6 +27,14 @@ def test_people_get_a_page(middleware):
     )
     assert (answer.status_code, answer["Retry-After"]) == (503, "10")
     assert "Not available now" in answer.content.decode() and "&lt;detox&gt; has it" in answer.content.decode()
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_damaged_file_is_told_without_where_it_lies(middleware, accept):
+    error = FrameDamaged("/srv/dynamo/history/detox/3/plan.parquet cannot be read")
+    answer = middleware.process_exception(RequestFactory().get("/detox/3/", HTTP_ACCEPT=accept), error)
+    assert answer.status_code == 500
+    assert "is damaged" in answer.content.decode() and "/srv" not in answer.content.decode()
 
 
 def test_other_errors_are_not_touched(middleware):
