@@ -52,6 +52,11 @@ def _spared(check: Check) -> list[str]:
     return lines + [f"    {number} × {kind}: {reason}" for kind, reason, number in counted.head(_SHOWN).iter_rows()]
 
 
+def _printable(path: str) -> str:
+    """Names at a site are anybody's: control characters in them must not reach a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
+
+
 def _beginning(check: Check, name: str) -> list[str]:
     frame = history.read(check.pk, name)
     if frame is None or frame.is_empty():
@@ -59,7 +64,7 @@ def _beginning(check: Check, name: str) -> list[str]:
     lines = [f"  {name.replace('_', ' ')}: {frame.height}"]
     for row in frame.head(_SHOWN).iter_rows(named=True):
         path = row.get("lfn") or "/".join(filter(None, (row.get("directory"), row.get("base_name"))))
-        lines.append(f"    {path}" + (f"  ({row['reason']})" if row.get("reason") else ""))
+        lines.append(f"    {_printable(path)}" + (f"  ({row['reason']})" if row.get("reason") else ""))
     if frame.height > _SHOWN:
         lines.append(f"    … {frame.height - _SHOWN} more: consistency show {check.pk} --list {name}")
     return lines

@@ -219,6 +219,13 @@ def test_lists_that_cannot_be_written_fail_the_check_in_one_line(disk, settings,
     assert check.state == CheckState.FAILED and "cannot be written" in check.error
 
 
+def test_names_with_control_characters_do_not_reach_the_terminal(disk):
+    write(disk, "/store/mc/dark/a\x1b[31m\nb.root")
+    out = StringIO()
+    call_command("consistency", "run", "T2_A", "--dry-run", stdout=out)
+    assert r"/store/mc/dark/a\x1b[31m\nb.root" in out.getvalue() and "\x1b[31m" not in out.getvalue()
+
+
 def test_commands_tell_what_was_found(disk):
     write(disk, "/store/mc/dark/x.root")
     out = StringIO()
