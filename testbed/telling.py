@@ -82,13 +82,22 @@ class Browser:
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=60, follow_redirects=True)
+        try:
+            self._log_in(url, user, password)
+        except httpx.HTTPError as error:
+            raise ClaimFailed(f"{user} cannot log in: {error}") from error
+
+    def _log_in(self, url: str, user: str, password: str) -> None:
         self._http.get("/login/").raise_for_status()
         form = {"username": user, "password": password, "csrfmiddlewaretoken": self._http.cookies["csrftoken"]}
         self._http.post("/login/", data=form, headers={"Referer": f"{url}/login/"}).raise_for_status()
 
     def text(self, path: str) -> str:
         """What a reader sees of the page, its white space evened out. Raises :class:`ClaimFailed` when there is no such page."""
-        answer = self._http.get(path)
+        try:
+            answer = self._http.get(path)
+        except httpx.HTTPError as error:
+            raise ClaimFailed(f"{path} gives no answer: {error}") from error
         if answer.status_code != httpx.codes.OK:
             raise ClaimFailed(f"{path} answers {answer.status_code}")
         return evened(html.unescape(re.sub(r"<[^>]*>", " ", answer.text)))

@@ -28,9 +28,10 @@ def test_mariadb_distinguishes_case_and_trailing_text(mariadb_url):
     port = int(mariadb_url.rstrip("/").rsplit(":", 1)[1])
     server = MySQLdb.connect(host="127.0.0.1", port=port, user="root")
     cursor = server.cursor()
-    cursor.execute("SELECT VERSION(), 'a' = 'A'")
-    version, equal = cursor.fetchone()
-    assert not equal
+    cursor.execute("SET NAMES utf8mb4 COLLATE utf8mb4_bin")
+    cursor.execute("SELECT VERSION(), 'a' = 'A', @@collation_server")
+    version, equal, collation = cursor.fetchone()
+    assert not equal and collation == "utf8mb4_bin"
     assert version.startswith("10.11") or "MariaDB" in version
     server.close()
     assert connection.vendor in {"sqlite", "mysql"}
