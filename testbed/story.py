@@ -44,6 +44,10 @@ class Story:
 
     def prepare(self) -> None:
         """Make the database, the accounts and the schedules."""
+        # The home lets the sites' servers through, which must not read this; SQLite's other files take its mode.
+        database = self.home.directory / "dynamo.sqlite3"
+        database.touch(mode=0o600)
+        database.chmod(0o600)
         call_command("migrate", verbosity=0)
         self.teller.run("setup_schedules", quiet=True)
         tables.quicken_schedules()
