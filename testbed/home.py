@@ -80,6 +80,7 @@ class Home:
         return {
             "DJANGO_SETTINGS_MODULE": "dynamo_site.settings",
             "DYNAMO_HOME": str(self.directory),
+            "DYNAMO_ENVIRONMENT": "demo",
             "DYNAMO_POLICY_DIR": str(POLICIES),
             "DYNAMO_MIN_FREE_BYTES": str(_FREE_BYTES),
             "REDIS_URL": f"unix://{self.redis_socket}",
