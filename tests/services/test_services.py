@@ -32,7 +32,7 @@ def test_mariadb_distinguishes_case_and_trailing_text(mariadb_url):
     cursor.execute("SELECT VERSION(), 'a' = 'A', @@collation_server")
     version, equal, collation = cursor.fetchone()
     assert not equal and collation == "utf8mb4_bin"
-    assert version.startswith("10.11") or "MariaDB" in version
+    assert "MariaDB" in version
     server.close()
     assert connection.vendor in {"sqlite", "mysql"}
 
