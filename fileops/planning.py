@@ -81,7 +81,10 @@ def _judged(
     for event in (Event.CANCELLED, Event.FOUND):
         for (message,), part in judged.filter(pl.col("verdict") == event).group_by("message"):
             count = waiting.happen(event, part["id"], message=str(message))
-            setattr(planned, "found" if event is Event.FOUND else "cancelled", count)
+            if event is Event.FOUND:
+                planned.found += count
+            else:
+                planned.cancelled += count
     go = judged.filter(pl.col("verdict") == verdicts.GO)
     copies = _with_sources(snapshot, go.filter(pl.col("operation") == "copy"), seed, planned)
     deletions = _unlocked(snapshot, go.filter(pl.col("operation") == "delete"), now, planned)

@@ -93,9 +93,11 @@ class _Round:
 
     def storage(self, site: str) -> Storage:
         """The site's storage as the newest snapshot has it; also called from the mover's threads."""
-        if site not in self.storages:
-            self.storages[site] = storage_for(self.snapshot, site)
-        return self.storages[site]
+        # The main thread may put a new dictionary in its place at any moment.
+        storages = self.storages
+        if site not in storages:
+            storages[site] = storage_for(self.snapshot, site)
+        return storages[site]
 
     def _look(self) -> None:
         self.snapshot = client.snapshot()

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from django.db import transaction
 
@@ -15,6 +16,7 @@ from fileops.models import Attempt, Batch, Operation, Subscription
 from fileops.operations import Patience, Task, copy
 from fileops.storage.base import is_temporary
 from fileops.subscriptions import replica_deletions, subscribe_copies, subscribe_deletions
+from fileops.unmanaged import subscribe as subscribe_unmanaged
 from inventory.changes import ChangeSet
 from tests.fileops.world import World, attempts, make_world
 
@@ -203,6 +205,15 @@ def test_a_replica_that_the_inventory_lost_takes_its_subscriptions_along(world: 
     assert (early.waiting, early.batched, early.cancelled) == (5, 0, 0)  # its change set may be on its way
     assert world.plan(later=world.settings.replica_grace + 120).cancelled == 5
     assert world.on_disk("C") == {}
+
+
+def test_all_that_is_cancelled_is_counted_whatever_the_reasons(world: World) -> None:
+    world.wants_copy("C")
+    world.change(ChangeSet("test", 1).delete("dataset_replicas", [{"dataset": "/Primary/Run1/AOD", "site": "C"}]))
+    known = pl.DataFrame({"lfn": [next(iter(world.content))], "size": [1]})
+    with transaction.atomic():
+        subscribe_unmanaged("A", known, "alice")
+    assert world.plan(later=world.settings.replica_grace + 120).cancelled == 5 + 1
 
 
 def test_a_file_that_the_inventory_has_there_needs_no_copy(world: World) -> None:

@@ -14,7 +14,9 @@ from django.utils import timezone
 
 from fileops import complete, tasks
 from fileops.models import Completion, DirectoryToClean, Subscription
-from fileops.rounds import Summary, advance
+from fileops.rounds import Summary, _Round, advance
+from fileops.settings import FileopsSettings
+from fileops.storage import Storage
 from fileops.subscriptions import (
     missing_files,
     open_operations,
@@ -328,3 +330,18 @@ def test_every_schedule_names_a_task_that_workers_know() -> None:
 def test_a_round_by_the_worker(live: Live) -> None:
     live.wants_copy("C")
     assert tasks.advance()["copied"] == 5
+
+
+def test_a_thread_gets_its_storage_while_the_round_looks_anew(live: Live) -> None:
+    work = _Round(FileopsSettings(), "fileops", 0, Summary())
+    known = live.world.storage("A")
+
+    class Replaced(dict[str, Storage]):
+        """The main thread puts another dictionary in its place right after the thread has looked into this one."""
+
+        def __contains__(self, site: object) -> bool:
+            work.storages = {}
+            return super().__contains__(site)
+
+    work.storages = Replaced(A=known)
+    assert work.storage("A") is known
