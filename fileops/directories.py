@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from fileops.errors import StorageError
+from fileops.errors import UNREACHABLE_CODES, StorageError
 from fileops.models import DirectoryToClean, Operation, Subscription, file_key
 from fileops.storage.base import Storage
 
@@ -39,27 +39,31 @@ def queue(places: Iterable[tuple[str, str]], author: str) -> int:
 def clean(storages: Callable[[str], Storage], limit: int, depth: int, timeout: float, now: datetime) -> int:
     """Remove up to ``limit`` queued directories that are empty, and those above them down to ``depth`` components.
 
-    Returns the number removed. One that could not be reached stays queued with the error; a full one leaves the queue.
+    Returns the number removed. One that could not be removed stays queued with the error, all of a site that does not
+    answer with it; a full one leaves the queue.
     """
     removed = 0
     down: set[str] = set()
-    due = DirectoryToClean.objects.filter(Q(not_before__isnull=True) | Q(not_before__lte=now)).order_by("id")
-    for row in due[:limit]:
+    due = DirectoryToClean.objects.filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
+    for row in due.order_by("id")[:limit]:
         if row.site in down or _is_awaited(row):
             continue
         try:
             removed += _remove_upwards(storages(row.site), row.directory, depth, timeout)
         except StorageError as error:
-            row.message, row.not_before = str(error), now + _WAIT
-            row.save(update_fields=["message", "not_before"])
-            down.add(row.site)
+            late = DirectoryToClean.objects.filter(pk=row.pk)
+            if error.code in UNREACHABLE_CODES:
+                # The site's others would stand at the head of the queue, and keep those of other sites from their turn.
+                down.add(row.site)
+                late = due.filter(site=row.site)
+            late.update(message=str(error), not_before=now + _WAIT)
         else:
             row.delete()
     return removed
 
 
 def _is_awaited(row: DirectoryToClean) -> bool:
-    """A file is being copied into it at this moment, or being deleted from it."""
+    """A file is being copied into it, or below it, at this moment."""
     under_way = Subscription.objects.filter(site=row.site, batch__isnull=False, operation=Operation.COPY)
     return under_way.filter(lfn__startswith=f"{row.directory}/").exists()
 
