@@ -66,7 +66,8 @@ def me() -> str:
 def claim(limit: int, lease: float, now: datetime) -> list[Batch]:
     """Take up to ``limit`` batches that nobody works on, oldest first; those of dead movers, too."""
     running = Batch.objects.filter(state=Batch.State.RUNNING)
-    dead = [owner for owner in running.values_list("owner", flat=True).distinct() if not alive(owner)]
+    # Without the model's own order, which would make each batch's owner a distinct one.
+    dead = [owner for owner in running.order_by().values_list("owner", flat=True).distinct() if not alive(owner)]
     abandoned = Q(state=Batch.State.RUNNING) & (Q(lease__lt=now) | Q(owner__in=dead))
     free_now = Q(state=Batch.State.NEW) | abandoned
     owner, until = me(), now + timedelta(seconds=lease)

@@ -14,7 +14,7 @@ class FileopsSettings:
     batch_size: int = 100
     """Files in one batch."""
     max_pending: int = 1000
-    """Files in batches for one destination; more wait."""
+    """When so many files are in batches for one destination, the others wait."""
     timeout: float = 60.0
     """For one answer of a storage."""
     copy_timeout: float = 3600.0
@@ -32,7 +32,7 @@ class FileopsSettings:
     lease: float = 120.0
     """A batch whose mover has not been heard of for so long goes to another."""
     unreachable_after: int = 3
-    """So many answers in a row that say a site is down, and it is left alone for the rest of the round."""
+    """So many answers in a row that say a site is down, and it is left alone until new work is looked for."""
     replica_grace: float = 3600.0
     """A subscription waits so long for its replica to appear in the inventory, then it is cancelled."""
     lost_after: float = 86400.0
