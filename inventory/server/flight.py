@@ -68,10 +68,12 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.RecordBatchStream:
         """All rows of one table of a version that the caller opened."""
         wanted = _asked(ticket.ticket)
-        name, version = wanted.get("table"), wanted.get("version")
-        if name not in TABLES or version not in self._pins:
+        name = wanted.get("table")
+        version: Any = wanted.get("version")
+        pin = self._pins.get(version)
+        if name not in TABLES or pin is None:
             raise flight.FlightServerError(f"VersionGone: no table {name!r} of version {version!r} is open here")
-        _, snapshot = self._pins[version]
+        _, snapshot = pin
         self._pins[version] = (time.monotonic(), snapshot)
         rows = snapshot.frame(name).to_arrow(compat_level=None)
         return flight.RecordBatchStream(rows.unify_dictionaries())
@@ -99,14 +101,15 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
             return wire.failure(error)
         except InventoryError as error:
             return wire.failure(error)
-        except RuntimeError as error:
-            # The thread takes no more work: the server is ending.
-            return wire.failure(InventoryUnavailable(f"the server is ending: {error}"))
         self._committed()
         return wire.answer(commit)
 
     def _commit_later(self, changes: ChangeSet) -> Future[Commit]:
-        return self._writer.submit(self._commit, changes)
+        try:
+            return self._writer.submit(self._commit, changes)
+        except RuntimeError as error:
+            # The thread takes no more work.
+            raise InventoryUnavailable(f"the server is ending: {error}") from error
 
     def _commit(self, changes: ChangeSet) -> Commit:
         started = time.perf_counter()
@@ -130,13 +133,16 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
 
     def _open(self, asked: Answer) -> bytes:
         old = time.monotonic() - _PIN_SECONDS
-        for version in [version for version, (used, _) in self._pins.items() if used < old]:
+        # Other threads open versions meanwhile: a copy of the dictionary is looked through.
+        for version in [version for version, (used, _) in self._pins.copy().items() if used < old]:
             self._pins.pop(version, None)
         try:
             snapshot = self._leader.snapshot(asked.get("at_least"), asked.get("version"))
         except (InventoryUnavailable, VersionGone) as error:
             return wire.failure(error)
-        self._pins.setdefault(snapshot.version, (time.monotonic(), snapshot))
+        # The one that is open already has its tables at hand.
+        _, opened = self._pins.get(snapshot.version, (old, snapshot))
+        self._pins[snapshot.version] = (time.monotonic(), opened)
         return json.dumps({"version": snapshot.version, "time": snapshot.time}).encode()
 
 

@@ -10,12 +10,16 @@ import time
 import polars as pl
 import pytest
 from django.db import transaction
+from pyarrow import flight
 
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused, InventoryDenied, InventoryUnavailable, TurnLost, VersionGone
+from inventory.image import Image
+from inventory.leader import Leader
 from inventory.schema import TABLES
+from inventory.server.flight import FlightServer
 from tests.inventory.makers import D, random_changes, same, small
-from tests.inventory.serving import Server
+from tests.inventory.serving import TOKEN, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -270,3 +274,18 @@ def _until(condition, seconds=20):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_version_opened_anew_stays_open_for_the_whole_time(monkeypatch):
+    leader = Leader(1, Image.from_frames({}, version=1), {})
+    leader._images.append(Image.from_frames({}, version=2))
+    server = FlightServer("grpc://127.0.0.1:0", TOKEN, leader, dict, lambda: None, lambda _: None)
+    try:
+        for seconds, asked in ((0, 1), (800, 1), (1000, 2)):
+            monkeypatch.setattr("inventory.server.flight.time.monotonic", lambda seconds=seconds: float(seconds))
+            opened = flight.Action("open", json.dumps({"version": asked}).encode())
+            assert json.loads(next(server.do_action(None, opened)))["version"] == asked
+        assert server.do_get(None, flight.Ticket(json.dumps({"table": "sites", "version": 1}).encode()))
+    finally:
+        monkeypatch.undo()
+        server.close()
