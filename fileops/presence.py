@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from inventory.snapshot import Snapshot, lfn
+from inventory.snapshot import Snapshot, lfn, split_lfn
 
 PRESENT = ("dataset", "block", "lfn", "site", "size", "adler32")
 
@@ -31,7 +31,7 @@ def _split(snapshot: Snapshot, replicas: pl.DataFrame, how: str) -> pl.DataFrame
     explicit = explicit.with_columns(pl.lit(True).alias("listed"))
     present = pl.col("complete") | pl.col("listed").fill_null(False)
     rows = files.join(explicit, on=["file_id", "site_id"], how="left").filter(present if how == "semi" else ~present)
-    return _with_names(snapshot, rows).select(PRESENT).sort("site", "lfn").collect()
+    return with_names(snapshot, rows).select(PRESENT).sort("site", "lfn").collect()
 
 
 def holders(snapshot: Snapshot, files: pl.DataFrame) -> pl.DataFrame:
@@ -89,7 +89,8 @@ def _files_of(snapshot: Snapshot, replicas: pl.DataFrame) -> pl.LazyFrame:
     return table.join(blocks, on=["dataset_id", "block_id"], how="semi").with_columns(lfn())
 
 
-def _with_names(snapshot: Snapshot, rows: pl.LazyFrame) -> pl.LazyFrame:
+def with_names(snapshot: Snapshot, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """``rows`` (dataset_id, block_id, site_id, …) with ``dataset``, ``block`` and ``site``."""
     blocks = snapshot.table("blocks").select("block_id", pl.col("name").alias("block"))
     datasets = snapshot.table("datasets").select("dataset_id", pl.col("name").alias("dataset"))
     sites = snapshot.table("sites").select("site_id", pl.col("name").alias("site"))
@@ -100,12 +101,8 @@ def of_blocks_at_sites(snapshot: Snapshot, files: pl.DataFrame) -> pl.DataFrame:
     """Those of ``files`` (lfn, site: String) that belong to a block with a replica at the site, present or not."""
     if files.is_empty():
         return files.select("lfn", "site")
-    parts = files.with_columns(
-        pl.col("lfn").str.extract(r"^(.*)/[^/]*$").alias("directory"),
-        pl.col("lfn").str.extract(r"([^/]*)$").alias("base_name"),
-    )
     sites = snapshot.table("sites").select("site_id", pl.col("name").alias("site"))
-    wanted = parts.lazy().join(sites, on="site")
+    wanted = files.lazy().with_columns(*split_lfn()).join(sites, on="site")
     table = snapshot.table("files").select("block_id", pl.col("directory", "base_name").cast(pl.String))
     replicas = snapshot.table("block_replicas").select("block_id", "site_id")
     blocks = wanted.join(table, on=["directory", "base_name"])

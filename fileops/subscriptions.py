@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from fileops.lifecycle import OPEN, State
 from fileops.models import Operation, Subscription, file_key
-from fileops.presence import in_replicas, not_in_replicas
+from fileops.presence import in_replicas, not_in_replicas, with_names
 from inventory.snapshot import Snapshot
 
 FILES = pl.Schema(
@@ -113,7 +113,7 @@ def replica_deletions(snapshot: Snapshot, replicas: pl.DataFrame) -> tuple[pl.Da
     present = in_replicas(snapshot, replicas)
     coming = _being_copied(not_in_replicas(snapshot, replicas))
     files = pl.concat([present, coming])
-    names = _named(snapshot, replicas)
+    names = with_names(snapshot, replicas.lazy()).select("dataset", "block", "site").collect()
     bare = names.join(files, on=["dataset", "block", "site"], how="anti", maintain_order="left")
     return files.select(FILES.names()), bare
 
@@ -145,14 +145,6 @@ def _being_copied(files: pl.DataFrame) -> pl.DataFrame:
         rows = rows.filter(models.Q(state__in=OPEN) | models.Q(state=State.DONE, reported=False))
         found.update(rows.values_list("key", flat=True))
     return files.filter(pl.Series([key in found for key in keys]))
-
-
-def _named(snapshot: Snapshot, replicas: pl.DataFrame) -> pl.DataFrame:
-    blocks = snapshot.table("blocks").select("block_id", pl.col("name").alias("block"))
-    datasets = snapshot.table("datasets").select("dataset_id", pl.col("name").alias("dataset"))
-    sites = snapshot.table("sites").select("site_id", pl.col("name").alias("site"))
-    named = replicas.lazy().join(blocks, on="block_id").join(datasets, on="dataset_id").join(sites, on="site_id")
-    return named.select("dataset", "block", "site").collect()
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

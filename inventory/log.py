@@ -6,17 +6,15 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused, LeadershipLost, Problem, TurnLost
-from inventory.log_models import Leadership, UpdatePart, UpdateRecord
+from inventory.log_models import LEADERSHIP_ROW, Leadership, UpdatePart, UpdateRecord, make_leadership
 from inventory.resolve.delta import Delta
 
 PART_BYTES = 4 * 1024 * 1024
 """Largest piece of a record: twice this, when escaped, is below the smallest packet limit of common servers."""
-
-_ROW = 1
 
 
 @dataclass(frozen=True)
@@ -40,20 +38,15 @@ class Record:
 
 def leadership() -> Leadership:
     """Who leads, and where the log ends."""
-    row = Leadership.objects.filter(pk=_ROW).first()
-    return row if row is not None else Leadership(pk=_ROW)
+    row = Leadership.objects.filter(pk=LEADERSHIP_ROW).first()
+    return row if row is not None else Leadership(pk=LEADERSHIP_ROW)
 
 
 def take_lead(host: str = "", process: int = 0, url: str = "", now: int = 0) -> Leadership:
     """Raise the epoch: from now on nobody else can append."""
-    try:
-        with transaction.atomic():
-            Leadership.objects.get_or_create(pk=_ROW)
-    except IntegrityError:
-        # Another server made the row at the same moment.
-        pass
+    make_leadership()
     with transaction.atomic():
-        row = Leadership.objects.select_for_update().get(pk=_ROW)
+        row = Leadership.objects.select_for_update().get(pk=LEADERSHIP_ROW)
         row.epoch += 1
         row.host, row.process, row.url, row.seen = host, process, url, now
         row.save()
@@ -62,13 +55,13 @@ def take_lead(host: str = "", process: int = 0, url: str = "", now: int = 0) -> 
 
 def sign_of_life(epoch: int, now: int) -> None:
     """Tell that the leader of ``epoch`` lives. Raises LeadershipLost."""
-    if not Leadership.objects.filter(pk=_ROW, epoch=epoch).update(seen=now):
+    if not Leadership.objects.filter(pk=LEADERSHIP_ROW, epoch=epoch).update(seen=now):
         raise LeadershipLost(f"epoch {epoch} is over: another inventory server leads")
 
 
 def resign(epoch: int) -> None:
     """The leader of ``epoch`` ends: the next need not wait for it."""
-    Leadership.objects.filter(pk=_ROW, epoch=epoch).update(host="", process=0, url="", seen=0)
+    Leadership.objects.filter(pk=LEADERSHIP_ROW, epoch=epoch).update(host="", process=0, url="", seen=0)
 
 
 def answered(transaction_id: str) -> Commit | None:
@@ -85,7 +78,7 @@ def append(epoch: int, changes: ChangeSet, delta: Delta, sequence: int, now: int
     """
     data = delta.to_bytes() if delta.tables() else b""
     with transaction.atomic():
-        row = Leadership.objects.select_for_update().get(pk=_ROW)
+        row = Leadership.objects.select_for_update().get(pk=LEADERSHIP_ROW)
         if row.epoch != epoch:
             raise LeadershipLost(f"epoch {epoch} is over: epoch {row.epoch} leads")
         first = answered(changes.transaction)

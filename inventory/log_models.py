@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 
 
 class Leadership(models.Model):
@@ -22,6 +22,19 @@ class Leadership(models.Model):
 
     def __str__(self) -> str:
         return f"epoch {self.epoch}"
+
+
+LEADERSHIP_ROW = 1
+
+
+def make_leadership() -> None:
+    """Have the row there, so that it can be locked."""
+    try:
+        with transaction.atomic():
+            Leadership.objects.get_or_create(pk=LEADERSHIP_ROW)
+    except IntegrityError:
+        # Another process made it at the same moment.
+        pass
 
 
 class UpdateRecord(models.Model):

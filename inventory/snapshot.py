@@ -69,3 +69,11 @@ class Snapshot:
 def lfn() -> pl.Expr:
     """The whole LFN of a row with ``directory`` and ``base_name``."""
     return pl.format("{}/{}", "directory", "base_name").alias("lfn")
+
+
+def split_lfn() -> tuple[pl.Expr, pl.Expr]:
+    """Directory and base name of the column ``lfn``."""
+    return (
+        pl.col("lfn").str.replace(r"/[^/]*$", "").alias("directory"),
+        pl.col("lfn").str.extract(r"([^/]*)$", 1).alias("base_name"),
+    )

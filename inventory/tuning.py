@@ -6,7 +6,6 @@ a command, a view); pure functions get the dataclass.
 
 from __future__ import annotations
 
-import dataclasses
 import types
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -58,8 +57,3 @@ def _converted(value: Any, hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return tuple(value)
     return float(value) if hint is float else value
-
-
-def defaults_of(declaration: type[Any]) -> dict[str, Any]:
-    """Names and default values, for the admin pages and the documentation."""
-    return dataclasses.asdict(declaration())

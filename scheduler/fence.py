@@ -6,23 +6,16 @@ out is seen by the inventory at once, also before its holder commits anything, a
 
 from __future__ import annotations
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from inventory.log_models import Leadership
-
-_ROW = 1
+from inventory.log_models import LEADERSHIP_ROW, Leadership, make_leadership
 
 
 def next_token() -> int:
     """A token larger than all that were given out or seen. Call it while holding the turn."""
-    try:
-        with transaction.atomic():
-            Leadership.objects.get_or_create(pk=_ROW)
-    except IntegrityError:
-        # Somebody else made the row at the same moment.
-        pass
+    make_leadership()
     with transaction.atomic():
-        row = Leadership.objects.select_for_update().get(pk=_ROW)
+        row = Leadership.objects.select_for_update().get(pk=LEADERSHIP_ROW)
         row.token += 1
         row.save(update_fields=["token"])
         return row.token
@@ -30,9 +23,9 @@ def next_token() -> int:
 
 def newest() -> int:
     """The token of the newest turn; 0 before the first."""
-    return Leadership.objects.filter(pk=_ROW).values_list("token", flat=True).first() or 0
+    return Leadership.objects.filter(pk=LEADERSHIP_ROW).values_list("token", flat=True).first() or 0
 
 
 def log_end() -> int:
     """The version that everything committed so far adds up to."""
-    return Leadership.objects.filter(pk=_ROW).values_list("head", flat=True).first() or 0
+    return Leadership.objects.filter(pk=LEADERSHIP_ROW).values_list("head", flat=True).first() or 0

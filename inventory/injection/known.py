@@ -8,7 +8,7 @@ import polars as pl
 
 from inventory.injection.reading import Reading
 from inventory.policy.errors import nearest
-from inventory.snapshot import Snapshot, lfn
+from inventory.snapshot import Snapshot, lfn, split_lfn
 
 _SHOWN = 100
 
@@ -44,9 +44,7 @@ class Known:
 
     def elsewhere(self, lfns: pl.Series) -> pl.DataFrame:
         """Where in the whole inventory the LFNs exist: lfn, known_dataset, known_block."""
-        path = pl.DataFrame({"lfn": lfns}).unique().with_columns(
-            directory=pl.col("lfn").str.replace(r"/[^/]*$", ""), base_name=pl.col("lfn").str.extract(r"([^/]*)$", 1)
-        )  # fmt: skip
+        path = pl.DataFrame({"lfn": lfns}).unique().with_columns(*split_lfn())
         near = self._snapshot.table("files").filter(pl.col("directory").is_in(path["directory"].unique().implode()))
         found = near.select("block_id", "directory", "base_name").collect().join(path, on=["directory", "base_name"])
         if found.is_empty():

@@ -7,6 +7,7 @@ import polars as pl
 from inventory.errors import Problem
 from inventory.policy.errors import nearest
 from inventory.resolve.workspace import Workspace
+from inventory.snapshot import split_lfn
 
 MAX_LFN = 1024
 LENGTHS = {"groups": 128, "sites": 128, "partitions": 128, "datasets": 512, "blocks": 255}
@@ -36,14 +37,6 @@ def with_ids(space: Workspace, table: str, rows: pl.DataFrame, strict: bool = Tr
             files = space.frame("files").select("block_id", "file_id", "directory", "base_name")
             rows = _joined(space, table, rows, files, ["block_id", "directory", "base_name"], "file_id", "lfn", strict)
     return rows
-
-
-def split_lfn() -> tuple[pl.Expr, pl.Expr]:
-    """Directory and base name of the column ``lfn``."""
-    return (
-        pl.col("lfn").str.replace(r"/[^/]*$", "").alias("directory"),
-        pl.col("lfn").str.extract(r"([^/]*)$", 1).alias("base_name"),
-    )
 
 
 def _joined(
