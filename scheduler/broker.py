@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 _SENTINEL_PORT = 26379
 
@@ -33,7 +33,7 @@ def sentinels(url: str) -> Sentinels | None:
     if not master or not places:
         raise ValueError("REDIS_URL: sentinel://host:26379,host:26379/name-of-master/0 is the form of a Sentinel's URL")
     hosts = tuple(_host(place) for place in places.split(","))
-    return Sentinels(hosts, master, int(database or 0), credentials.rpartition(":")[2] or None)
+    return Sentinels(hosts, master, int(database or 0), unquote(credentials.rpartition(":")[2]) or None)
 
 
 def _host(place: str) -> tuple[str, int]:
@@ -45,7 +45,7 @@ def celery_broker(url: str) -> tuple[str, dict[str, Any]]:
     """Celery's broker URL and transport options for ``REDIS_URL``."""
     watched = sentinels(url)
     if watched is not None:
-        secret = f":{watched.password}@" if watched.password else ""
+        secret = f":{quote(watched.password, safe='')}@" if watched.password else ""
         places = [f"sentinel://{secret}{host}:{port}/{watched.database}" for host, port in watched.hosts]
         return ";".join(places), {"master_name": watched.master}
     parts = urlsplit(url)

@@ -14,8 +14,7 @@ from typing import Any, ClassVar
 from celery import Task
 
 from scheduler import applock, history, jobs
-from scheduler.lease import Lease
-from scheduler.life import Pulse
+from scheduler.life import BEATS_PER_LEASE, Pulse
 from scheduler.record import JOB_VARIABLE
 from scheduler.settings import SchedulerSettings, scheduler_settings
 
@@ -57,7 +56,7 @@ class IsolatedTask(Task):  # type: ignore[misc]
         lease = jobs.lease_of(order.key, order.message, settings.job_lease)
         if not lease.take():
             return
-        pulse = Pulse(order.task, settings.job_lease / 4, lambda: _renew(lease))
+        pulse = Pulse(order.task, settings.job_lease / BEATS_PER_LEASE, lease.renew)
         began, state, error = time.time(), "failed", "it raised an error; the worker's log has it"
         try:
             pulse.start()
@@ -67,7 +66,3 @@ class IsolatedTask(Task):  # type: ignore[misc]
             pulse.stop()
             lease.release()
             history.note(self.name, began, state, error)
-
-
-def _renew(lease: Lease) -> None:
-    lease.renew()

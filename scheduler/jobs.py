@@ -23,6 +23,7 @@ from django.utils import timezone
 from scheduler import life
 from scheduler.connection import connect
 from scheduler.lease import Lease
+from scheduler.life import BEATS_PER_LEASE
 from scheduler.models import OPEN_STATES, Job, Run, State
 from scheduler.process import Child, Ending
 from scheduler.record import JOB_VARIABLE
@@ -32,7 +33,6 @@ STOPPING = threading.Event()
 """Set when this worker was told to end: its children end too, and their jobs are done by the next worker."""
 STOPPED = "the worker was told to end"
 _LEASE = "dynamo:alive:job:{key}"
-_BEATS_PER_LEASE = 4
 _LOOK_SECONDS = 0.25
 _LOG = structlog.get_logger(__name__)
 
@@ -132,7 +132,7 @@ class _Look:
             return f"it took longer than its limit of {self._limit:g} s"
         if now < self._next_beat:
             return None
-        self._next_beat = now + self._lease.seconds / _BEATS_PER_LEASE
+        self._next_beat = now + self._lease.seconds / BEATS_PER_LEASE
         self._show_output()
         return self._beat()
 

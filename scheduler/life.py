@@ -15,6 +15,8 @@ from scheduler.connection import connect
 _ALIVE = "dynamo:alive:{kind}:{name}"
 _KILL = "dynamo:kill:{kind}:{name}"
 _KILL_SECONDS = 86400
+BEATS_PER_LEASE = 4
+"""Signs of life that whoever holds a lease gives while it lasts."""
 _MEMORY = "dynamo:alive-since"
 
 # Seconds since the first look after Redis was last emptied.
@@ -71,7 +73,7 @@ def is_killed(kind: str, name: object) -> bool:
 class Pulse:
     """Calls ``beat`` again and again in a thread. It may fail while Redis is away: then it is simply called again."""
 
-    def __init__(self, name: str, seconds: float, beat: Callable[[], None]) -> None:
+    def __init__(self, name: str, seconds: float, beat: Callable[[], object]) -> None:
         self._beat, self._seconds = beat, seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._go, name=f"pulse-{name}", daemon=True)

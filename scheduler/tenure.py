@@ -13,12 +13,11 @@ from inventory.errors import TurnLost
 from scheduler import fence, life
 from scheduler.connection import connect
 from scheduler.errors import RunKilled
-from scheduler.life import Pulse
+from scheduler.life import BEATS_PER_LEASE, Pulse
 from scheduler.models import Run, State
 from scheduler.settings import SchedulerSettings
 from scheduler.turns import Turns, Who
 
-_BEATS_PER_LEASE = 4
 _LOG = structlog.get_logger(__name__)
 
 
@@ -32,7 +31,7 @@ class Tenure:
         )
         identity = uuid.uuid4().hex
         self._who = Who(identity, row.pk, row.application, row.author, row.host, int(time.time()))
-        self._pulse = Pulse(f"run-{row.pk}", settings.lease / _BEATS_PER_LEASE, self._beat)
+        self._pulse = Pulse(f"run-{row.pk}", settings.lease / BEATS_PER_LEASE, self._beat)
         self._holds = self._killed = self._lost = False
         self.token = 0
 

@@ -27,6 +27,14 @@ def test_sentinels_are_told_to_celery_with_their_master():
     assert sentinels(url) == Sentinels((("a", 26379), ("b", 26379)), "dynamo", 2, "pw")
 
 
+def test_a_password_may_hold_what_means_something_in_a_url():
+    url = "sentinel://:p%40s%2Fs@a:26379/dynamo/0"
+    told = sentinels(url)
+    assert told is not None
+    assert told.password == "p@s/s"
+    assert celery_broker(url)[0] == "sentinel://:p%40s%2Fs@a:26379/0"
+
+
 def test_a_sentinel_without_its_masters_name_is_refused():
     with pytest.raises(ValueError, match="name-of-master"):
         sentinels("sentinel://a:26379")
