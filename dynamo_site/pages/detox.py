@@ -65,7 +65,7 @@ def cycle(request: HttpRequest, number: int) -> HttpResponse:
         late=any(other["late"] and other["cycle"] == row.pk for other in known),
         bars=detox_bars.of_cycle(summary, absolute), patterns=" ".join(patterns), shown_found=_SHOWN_FOUND,
         has_before=bool(summary["previous"]),
-        cycles=monitor.cycles(row.partition, row.test, _SHOWN_CYCLES, int(before) if before.isdecimal() else None),
+        cycles=monitor.cycles(row.partition, row.test, _SHOWN_CYCLES, int(before) if before.isdecimal() and len(before) < 20 else None),
         api="detox-test" if row.test else "detox",
     )  # fmt: skip
 

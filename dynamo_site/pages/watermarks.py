@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detox import monitor
+from detox.policies import PolicyUnreadable, load_policy
 from inventory.policy.errors import PolicyError
 from inventory.policy.model import Policy
-from inventory.policy.parser import parse_policy
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ def of_policy(policy: Policy) -> Watermarks:
 
 
 def policies(directory: Path) -> dict[str, Policy]:
-    """The policies in ``directory`` by partition; files that do not parse, or are none, are passed over.
+    """The policies in ``directory`` by partition; files that cannot be read, or are no policies, are passed over.
 
     A cycle tells what is wrong with a file; a page only shows those in force.
     """
     found = {}
     for path in sorted(directory.glob("*.txt")) if directory.is_dir() else []:
         try:
-            policy = parse_policy(path.read_text(), str(path))
-        except (PolicyError, UnicodeDecodeError):
+            policy = load_policy(str(path))
+        except (PolicyError, PolicyUnreadable):
             continue
         found[policy.partition] = policy
     return found
