@@ -14,7 +14,7 @@ from registry.settings import RegistrySettings
 
 def keep(asker: Asker, wanted: Wanted, settings: RegistrySettings) -> CachedCopyRequest:
     """Store what is asked, unchecked but for what would make it meaningless."""
-    sites = list(wanted.sites or settings.default_sites)
+    sites = list(dict.fromkeys(wanted.sites or settings.default_sites))
     for name, values in (("item", wanted.items), ("site", sites)):
         if not values:
             raise Refused(f"missing parameter {name}")

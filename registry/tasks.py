@@ -24,9 +24,9 @@ def track() -> dict[str, int]:
     if not (cached.are_waiting() or tracker.are_open()):
         return {"made": 0, "completed": 0}
     with reader("registry.track", {}, "registry") as run:
-        snapshot = run.snapshot()
-        made = cached.make_requests(snapshot, registry_settings())
-        tracked = tracker.track(snapshot)
+        made = cached.make_requests(run.snapshot(), registry_settings())
+        # Looked at anew: what came into the inventory while many requests were made is not missing.
+        tracked = tracker.track(run.snapshot())
         run.log(
             f"{made} cached requests made, {tracked.completed_actions} actions completed, {tracked.failed_actions} failed, "
             f"{tracked.completed_requests} requests completed"
