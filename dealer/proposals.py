@@ -24,8 +24,6 @@ CYCLE_VOLUME = "Volume of the cycle is used up"
 PLUGIN_VOLUME = "Volume of the plugin is used up"
 EXCLUDED = "A plugin of priority 0 goes first"
 WITHDRAWN = "Withdrawn while the cycle was deciding"
-POSTPONEMENTS = (CYCLE_VOLUME, PLUGIN_VOLUME, EXCLUDED, WITHDRAWN)
-"""Why a proposal was left for a later cycle."""
 
 NOT_NAMED = "not among the proposal's sites"
 CHOSEN = "chosen"

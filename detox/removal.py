@@ -72,9 +72,9 @@ class Owners:
         single = going & ~several[of]
         held_by = self._image.rows.owner[rows]
         owners[single] = self._taken_over(rows, held_by, of, single, part & ~several)
+        ends = np.cumsum(counts)
         for place in np.flatnonzero(several).tolist():
-            first = int(counts[:place].sum())
-            span = slice(first, first + int(counts[place]))
+            span = slice(int(ends[place] - counts[place]), int(ends[place]))
             owners[span] = self._line_by_line(rows[span], going[span], lines[span])
         handed = owners != _NOBODY
         reowned, deleted = rows[handed], rows[going & ~handed]

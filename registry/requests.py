@@ -13,8 +13,6 @@ from inventory.snapshot import Snapshot
 from registry.lifecycle import ACTION, OPEN_ACTION, OPEN_REQUEST, REQUEST, after, before
 from registry.models import CopyRequest, DeletionRequest, Request, RequestAction, RequestItem, RequestKind
 
-OPEN_ITEMS = pl.Schema({"dataset": pl.String, "block": pl.String, "site": pl.String, "kind": pl.String})
-
 
 def waiting_copies() -> list[Request]:
     """Copy requests that no engine has looked at yet, oldest first, with ``items`` and ``sites`` fetched."""
