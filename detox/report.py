@@ -18,15 +18,20 @@ def cycle_line(header: dict[str, Any]) -> str:
 
 def summary_text(summary: dict[str, Any]) -> str:
     """A cycle with two lines for each site: its volumes, and why."""
-    width = max([len("site"), *(len(site["site"]) for site in summary["sites"])])
     head = [
         f"cycle {summary['cycle']} of {summary['partition']}{' (test)' if summary['test'] else ''}: {summary['state']}",
         f"{_time(summary['started'])} by {summary['author']}, version {summary['version']}, {summary['passes']} passes",
-        f"{'site':{width}} {'quota':>9} {'before':>9} {'after':>9} {'protected':>9} {'kept':>9} {'deleted':>9}",
     ]
     if summary["error"]:
         head.insert(1, f"error: {summary['error']}")
-    return "\n".join(head + [_site_line(site, width) for site in summary["sites"]])
+    return "\n".join(head + site_lines(summary["sites"]))
+
+
+def site_lines(sites: list[dict[str, Any]]) -> list[str]:
+    """A heading, then two lines for each site: its volumes in bytes as people read them, and why."""
+    width = max([len("site"), *(len(site["site"]) for site in sites)])
+    head = f"{'site':{width}} {'quota':>9} {'before':>9} {'after':>9} {'protected':>9} {'kept':>9} {'deleted':>9}"
+    return [head, *(_site_line(site, width) for site in sites)]
 
 
 def _site_line(site: dict[str, Any], width: int) -> str:

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError, OutputWrapper
 
 from detox.decisions import Decisions
 from detox.engine import decide
+from detox.report import site_lines
 from detox.settings import DetoxSettings, SettingsError
 from inventory.policy.facts import Facts
 from inventory.policy.parser import parse_partitions, parse_policy
@@ -20,7 +21,6 @@ from inventory.policy.times import parse_time
 from inventory.tables_tsv import read_tables
 
 HELP = "Decide a cycle on exported tables; needs no database and no server, and changes nothing."
-_TB = 1e12
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -84,15 +84,8 @@ def _write(path: Path, decisions: Decisions) -> None:
 
 
 def _as_table(decisions: Decisions) -> str:
-    """Target sites with volumes in TB, and why."""
-    width = max((len(name) for name in decisions.sites["site"]), default=4)
-    columns = ("quota", "occupied_before", "occupied_after", "protected", "kept", "deleted")
-    lines = [
-        f"{'site':{width}} {'quota':>9} {'before':>9} {'after':>9} {'protected':>9} {'kept':>9} {'deleted':>9}  why"
-    ]
-    for row in decisions.sites.iter_rows(named=True):
-        volumes = " ".join(f"{row[column] / _TB:9.2f}" for column in columns)
-        lines.append(f"{row['site']:{width}} {volumes}  {row['reason']}")
+    """Target sites with their volumes, and why."""
+    lines = site_lines(decisions.sites.to_dicts())
     total = decisions.summary()
     counts = ", ".join(f"{len(total[name])} {name}" for name in ("deleted", "kept", "protected", "reowned"))
-    return "\n".join([*lines, f"{counts} in {decisions.passes} passes; sizes in TB"])
+    return "\n".join([*lines, f"{counts} in {decisions.passes} passes"])

@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from typing import Any, TextIO
 
 from fileops import reports
+from inventory.units import volume
 
 HELP = "show what is open by site, state and reason, and what takes too long"
 
@@ -27,7 +28,7 @@ def run(options: dict[str, Any], out: TextIO) -> None:
         why = f" ({row['reason']})" if row["reason"] else ""
         out.write(
             f"{row['site']:<24} {row['operation']:<6} {row['state']}{why}: {row['files']} files, "
-            f"{row['bytes'] / 1e9:.3f} GB, oldest of {row['oldest']:%Y-%m-%d %H:%M} UTC"
+            f"{volume(row['bytes'])}, oldest of {row['oldest']:%Y-%m-%d %H:%M} UTC"
         )
     out.write(f"{sum(total.open.values())} open, {total.unreported} done and not yet in the inventory")
     if total.overdue:
