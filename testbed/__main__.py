@@ -102,17 +102,27 @@ def _tell(home: Home, supervisor: Supervisor, console: Console, arguments: argpa
         # A service that has just died is the cause, and its last words say more: leave the watch a moment to notice.
         time.sleep(1)
         raise ServiceFailed(str(error)) from error
-    _finish(story, home, console)
-    return 0 if arguments.check or arguments.once else _stay(console)
+    console.print()
+    console.rule(_verdict(story.teller.num_claims), align="left")
+    if arguments.check or arguments.once:
+        return 0
+    _show_addresses(story, home, console)
+    return _stay(console)
 
 
-def _finish(story: Story, home: Home, console: Console) -> None:
+def _verdict(num_claims: int) -> str:
+    """The last heading; a demo whose story was told at an earlier start checks nothing again."""
+    if num_claims:
+        return f"[bold]All of it is so[/]: {num_claims} claims checked"
+    return "[bold]The story was told at an earlier start[/]"
+
+
+def _show_addresses(story: Story, home: Home, console: Console) -> None:
+    """Where to look, while it is up."""
     from testbed.accounts import OPERATOR
     from testbed.showing import addresses
     from testbed.sites import FULL_SITES
 
-    console.print()
-    console.rule(f"[bold]All of it is so[/]: {story.teller.num_claims} claims checked", align="left")
     for what, path in addresses(story.memory.facts, FULL_SITES[0]).items():
         console.print(f"  {what:32} {home.web_url}{path}", markup=False, soft_wrap=True)
     console.print(f"  log in as {OPERATOR} with the password {story.password}", markup=False)
