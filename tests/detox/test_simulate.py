@@ -58,8 +58,10 @@ def test_lists_are_printed_as_json(directory: Path) -> None:
 def test_every_target_site_says_why(directory: Path) -> None:
     shown = simulate(GOLDEN / "watermark.txt")
     rows = [line for line in shown.splitlines() if line.startswith(("T1_", "T2_"))]
-    assert len(rows) == 54
-    assert all("triggered" in row for row in rows)
+    reasons = [line for line in shown.splitlines() if line.startswith("    ")]
+    assert len(rows) == len(reasons) == 54
+    assert all("triggered" in reason for reason in reasons)
+    assert all(row.split()[2] in ("B", "kB", "MB", "GB", "TB") for row in rows if "no limit" not in row)
     assert "matches Until (site.occupancy < 0.85)" in shown
     assert "16 deleted, 293 kept, 138 protected, 0 reowned in 12 passes" in shown
 
