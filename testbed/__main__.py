@@ -112,7 +112,9 @@ def _tell(home: Home, supervisor: Supervisor, console: Console, arguments: argpa
 
 def _verdict(num_claims: int) -> str:
     """The last heading; a demo whose story was told at an earlier start checks nothing again."""
-    return f"[bold]All of it is so[/]: {f'{num_claims} claims checked' if num_claims else 'checked at an earlier start'}"
+    return (
+        f"[bold]All of it is so[/]: {f'{num_claims} claims checked' if num_claims else 'checked at an earlier start'}"
+    )
 
 
 def _show_addresses(story: Story, home: Home, console: Console) -> None:
