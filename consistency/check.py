@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,6 +16,7 @@ from consistency.knowledge import know, site_id
 from consistency.listing import ListingFailed, Progress, list_site
 from consistency.models import Check, CheckState
 from consistency.protected import ProtectedListError, fetch
+from consistency.record import APPLICATIONS, end_interrupted, failed, on_record
 from consistency.settings import ConsistencySettings
 from consistency.sites import settings_of
 from fileops import directories, unmanaged
@@ -27,10 +27,10 @@ from inventory.parquet import FrameDamaged
 from inventory.snapshot import Snapshot
 from registry.requests import open_items
 from scheduler import runs
-from scheduler.models import OPEN_STATES, Run
 
-APPLICATION = "consistency"
+APPLICATION = APPLICATIONS["check"]
 SERVICE = "consistency"
+_LOG = logging.getLogger(__name__)
 
 
 def check_site(
@@ -46,38 +46,18 @@ def check_site(
         check = Check.objects.create(
             site=site, author=author, dry_run=dry_run, confirms=confirms, started=datetime.now(UTC), version=before.version
         )  # fmt: skip
-        with _on_record(check):
+        with on_record(check):
             try:
                 listing, knowledge = _look(before, site, settings, progress)
             except (ListingFailed, ProtectedListError, StorageError) as error:
-                return _failed(check, error)
+                return failed(check, error)
             if dry_run:
                 return _conclude(check, reader.snapshot(), listing, knowledge, settings)
-    with _on_record(check), runs.writer(APPLICATION, arguments, author, service=SERVICE) as run:
+    with on_record(check), runs.writer(APPLICATION, arguments, author, service=SERVICE) as run:
         finish_planned(run, site)
         _conclude(check, run.snapshot(), listing, knowledge, settings)
         carry_out(run, check)
     return check
-
-
-@contextmanager
-def _on_record(check: Check) -> Iterator[None]:
-    """An error (also Ctrl-C) before the repair is on record ends the check as failed, with the reason."""
-    try:
-        yield
-    except BaseException as error:
-        if check.state == CheckState.LISTING:
-            _failed(check, error)
-        raise
-
-
-def end_interrupted(site: str, run: int) -> None:
-    """End the checks of ``site`` whose process died, which no run but ``run`` goes on with."""
-    others = Run.objects.filter(application=APPLICATION, arguments__site=site, state__in=OPEN_STATES).exclude(pk=run)
-    if not others.exists():
-        Check.objects.filter(site=site, kind="check", state=CheckState.LISTING).update(
-            state=CheckState.FAILED, ended=datetime.now(UTC), error="interrupted before it had a result"
-        )
 
 
 def _allowing(settings: ConsistencySettings, confirmed: Check | None) -> ConsistencySettings:
@@ -105,14 +85,6 @@ def _look(
     return listing, knowledge
 
 
-def _failed(check: Check, error: BaseException) -> Check:
-    reason = str(error) or error.__class__.__name__
-    check.state, check.error, check.ended = CheckState.FAILED, reason, datetime.now(UTC)
-    check.alarms = [reason]
-    check.save()
-    return check
-
-
 def _conclude(
     check: Check, snapshot: Snapshot, listing: Listing, before: Knowledge, settings: ConsistencySettings
 ) -> Check:
@@ -121,7 +93,7 @@ def _conclude(
     try:
         protected = fetch(settings.protected_lfns)
     except ProtectedListError as error:
-        return _failed(check, error)
+        return failed(check, error)
     after = know(snapshot, site, open_operations(site), open_items(), protected)
     evidence = Evidence(
         listing=listing, before=before, after=after, previous=_previous_suspects(check),
@@ -140,8 +112,14 @@ def _conclude(
 
 
 def _previous_suspects(check: Check) -> pl.DataFrame | None:
+    """What the check before missed; None also when that cannot be read: then nothing has its second strike yet."""
     earlier = Check.objects.filter(site=check.site, kind="check", state=CheckState.DONE, pk__lt=check.pk).first()
-    return history.read(earlier.pk, "suspects") if earlier else None
+    try:
+        return history.read(earlier.pk, "suspects") if earlier else None
+    except FrameDamaged as error:
+        # No check of the site would ever come past it.
+        _LOG.warning("looked at as the first check of %s: %s", check.site, error)
+        return None
 
 
 def _lists(findings: Findings, listing: Listing, plan: repair.Plan) -> dict[str, pl.DataFrame]:
@@ -173,7 +151,7 @@ def finish_planned(run: runs.WriterRun, site: str) -> None:
         except (history.NotKept, FrameDamaged) as error:
             # No check would ever come past it; the next one finds what this one found.
             run.log(f"{check} cannot be finished: {error}")
-            _failed(check, error)
+            failed(check, error)
 
 
 def carry_out(run: runs.WriterRun, check: Check) -> None:

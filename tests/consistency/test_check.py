@@ -195,7 +195,16 @@ def test_check_whose_record_is_lost_does_not_stop_the_next(disk, inventory, monk
     assert operations() == [("copy", "T2_A", LFNS[0])]
 
 
+def test_damaged_list_of_the_check_before_does_not_stop_the_next(disk):
+    lose(disk, LFNS[0])
+    first = check_site("T2_A", "alice", lambda text: None)
+    (history.directory_of(first.pk) / "suspects.parquet").write_bytes(b"PAR1")
+    assert check_site("T2_A", "alice", lambda text: None).num_missing == 0
+    assert check_site("T2_A", "alice", lambda text: None).num_missing == 1
+
+
 def test_interrupted_checks_end_and_those_that_go_on_stay(disk):
+    from consistency.record import end_interrupted
     from scheduler.models import Run, State
 
     values = {"site": "T2_A", "author": "a", "started": datetime.now(UTC)}
@@ -203,7 +212,7 @@ def test_interrupted_checks_end_and_those_that_go_on_stay(disk):
     other = Run.objects.create(
         application="consistency", arguments={"site": "T2_A"}, author="a", host="h", pid=1, state=State.RUN
     )
-    check_module.end_interrupted("T2_A", 0)
+    end_interrupted("T2_A", 0)
     assert Check.objects.get().state == CheckState.LISTING
     Run.objects.filter(pk=other.pk).update(state=State.KILLED)
     check_site("T2_A", "alice", lambda text: None)

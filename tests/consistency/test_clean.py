@@ -84,3 +84,30 @@ def test_list_that_has_shrunk_stops_the_cleaning(area):
 def test_site_without_areas_has_nothing_to_clean(area):
     SiteConsistency.objects.update(settings={})
     assert clean() is None
+
+
+def test_a_cleaning_that_is_interrupted_or_cannot_be_kept_ends_as_failed(area, settings, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("consistency.clean.choose", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            clean()
+    settings.HISTORY_DIR = area / "full"
+    (area / "full").write_text("a file where a directory should be")
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("consistency", "clean", "T2_A")
+    killed = Check.objects.create(site="T2_A", kind="clean", author="alice", started=Check.objects.first().started)
+    settings.HISTORY_DIR = area / "history"
+    assert clean().state == CheckState.DONE
+    assert [check.state for check in Check.objects.order_by("pk")] == ["failed", "failed", "failed", "done"]
+    killed.refresh_from_db()
+    assert "interrupted" in killed.error
+
+
+def test_a_site_that_no_storage_serves_is_told_in_one_line(area, inventory):
+    inventory.put(sites=[{"name": "T2_A", "backend": "gopher://x"}])
+    with pytest.raises(CommandError, match="gopher"):
+        call_command("consistency", "clean", "T2_A", stdout=StringIO())
+    assert "gopher" in Check.objects.get().error and deletions() == []
