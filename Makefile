@@ -71,5 +71,6 @@ $(VENV)/.stamp-run: requirements.txt requirements-xrootd.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.stamp-dev: $(VENV)/.stamp-run requirements-production.txt requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --requirement requirements-production.txt --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --requirement requirements-production.txt --requirement requirements-dev.txt || \
+		{ echo "If a compiler or headers are missing: make packages installs them, or says what an administrator must install." >&2; exit 1; }
 	@touch $@
