@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.forms import ModelForm
-from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from consistency.models import Check, SiteConsistency
 from consistency.settings import ConsistencySettings, SettingsError
+from inventory.admin import ReadOnlyAdmin
 from inventory.tuning import TuningError, with_values
 
 
@@ -40,18 +40,9 @@ class SiteConsistencyAdmin(ModelAdmin):
 
 
 @admin.register(Check)
-class CheckAdmin(ModelAdmin):
+class CheckAdmin(ReadOnlyAdmin):
     list_display = (
         "id", "site", "kind", "state", "dry_run", "started", "num_files", "num_missing", "num_orphans", "num_unlisted",
     )  # fmt: skip
     list_filter = ("kind", "state", "dry_run", "site")
     search_fields = ("site", "error")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Check | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Check | None = None) -> bool:
-        return False

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
+from inventory.admin import ReadOnlyAdmin
 from registry import locks, placing, rights, tokens
 from registry.errors import Denied
 from registry.lifecycle import ImpossibleTransition
@@ -29,19 +30,6 @@ from registry.models import (
 )
 
 _SHOWN = 20_000  # characters of an injection's document
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows that are looked at; what changes them are the services."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class _Inline(TabularInline):
