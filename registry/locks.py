@@ -20,6 +20,9 @@ from registry.naming import matches
 from registry.requests import item_parts
 from registry.settings import registry_settings
 
+_AT_ONCE = 500
+_Where = tuple[str, str, str]
+"""Item, sites and groups of a lock."""
 LOCKED = pl.Schema({name: TABLES["block_replicas"].schema[name] for name in ("dataset_id", "block_id", "site_id")})
 
 
@@ -106,14 +109,19 @@ def _items(snapshot: Snapshot, items: list[str]) -> pl.LazyFrame:
 def set_locks(wishes: Sequence[Wish], user: str, service: str = "") -> list[DetoxLock]:
     """Make the locks; a lock of this user and service on the same item, sites and groups gets the new expiry and comment."""
     now = timezone.now()
-    for wish in wishes:
-        _check(wish, now)
-    with desk():
-        return [_set(wish, user, service, now) for wish in wishes]
-
-
-def _check(wish: Wish, now: datetime) -> None:
     latest = now + timedelta(days=registry_settings().max_lock_days)
+    for wish in wishes:
+        _check(wish, now, latest)
+    with desk():
+        known = _held_by(user, service, [wish.item for wish in wishes], now)
+        made = [_set(wish, known, user, service, now) for wish in wishes]
+        unique = {id(lock): lock for lock in made}.values()
+        DetoxLock.objects.bulk_update([lock for lock in unique if lock.pk], ["expires", "comment"], batch_size=_AT_ONCE)
+        DetoxLock.objects.bulk_create([lock for lock in unique if not lock.pk], batch_size=_AT_ONCE)
+        return made
+
+
+def _check(wish: Wish, now: datetime, latest: datetime) -> None:
     if not wish.item:
         raise Refused("item: is empty")
     for name, longest in (("item", 768), ("sites", 255), ("groups", 255)):
@@ -125,16 +133,25 @@ def _check(wish: Wish, now: datetime) -> None:
         raise Refused(f"expires: {wish.expires:%Y-%m-%d} is too far ahead; the latest is {latest:%Y-%m-%d}")
 
 
-def _set(wish: Wish, user: str, service: str, now: datetime) -> DetoxLock:
-    same = in_force(now).filter(item=wish.item, sites=wish.sites, groups=wish.groups, user=user, service=service)
-    lock = same.select_for_update().first()
-    if lock is None:
-        return DetoxLock.objects.create(
-            item=wish.item, sites=wish.sites, groups=wish.groups, comment=wish.comment, expires=wish.expires,
-            locked=now, user=user, service=service,
-        )  # fmt: skip
+def _held_by(user: str, service: str, items: Sequence[str], now: datetime) -> dict[_Where, DetoxLock]:
+    """The newest lock in force of the user and service by item, sites and groups."""
+    found: dict[_Where, DetoxLock] = {}
+    for start in range(0, len(items), _AT_ONCE):
+        rows = in_force(now).filter(user=user, service=service, item__in=items[start : start + _AT_ONCE])
+        for lock in rows.select_for_update().order_by("id"):
+            found[lock.item, lock.sites, lock.groups] = lock
+    return found
+
+
+def _set(wish: Wish, known: dict[_Where, DetoxLock], user: str, service: str, now: datetime) -> DetoxLock:
+    """The lock of ``known`` changed as wished, or a new one, noted there; not saved."""
+    where = (wish.item, wish.sites, wish.groups)
+    if where not in known:
+        known[where] = DetoxLock(
+            item=wish.item, sites=wish.sites, groups=wish.groups, locked=now, user=user, service=service
+        )
+    lock = known[where]
     lock.expires, lock.comment = wish.expires, wish.comment or lock.comment
-    lock.save(update_fields=["expires", "comment"])
     return lock
 
 

@@ -84,6 +84,19 @@ def test_the_same_lock_again_moves_its_expiry() -> None:
 
 
 @pytest.mark.django_db
+def test_many_locks_are_set_and_set_again_with_few_statements(django_assert_max_num_queries) -> None:
+    soon, later = timezone.now() + timedelta(days=1), timezone.now() + timedelta(days=2)
+    items = [f"/A/{number}/RAW" for number in range(1200)]
+    with django_assert_max_num_queries(40):
+        first = locks.set_locks([Wish(item, soon, comment="mine") for item in [*items, items[0]]], "ann", "workflow")
+    with django_assert_max_num_queries(40):
+        again = locks.set_locks([Wish(item, later) for item in items], "ann", "workflow")
+    assert [lock.pk for lock in first[:-1]] == [lock.pk for lock in again] and first[-1].pk == first[0].pk
+    kept = DetoxLock.objects.values_list("expires", "comment", "user", "service")
+    assert kept.count() == 1200 and set(kept) == {(later, "mine", "ann", "workflow")}
+
+
+@pytest.mark.django_db
 def test_others_locks_are_released_by_an_operator_only() -> None:
     locks.set_locks([wish()], "ann")
     with pytest.raises(Denied, match="belongs to ann"):
