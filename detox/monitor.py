@@ -86,7 +86,8 @@ def cycles(
     if before is not None:
         chosen = chosen.filter(pk__lt=before)
     chosen = chosen.annotate(bytes_deleted=Sum("sites__deleted"), replicas_deleted=Sum("sites__num_deleted"))
-    chosen = chosen.order_by("-id")
+    # Lists of cycles show no policies, which are what is large.
+    chosen = chosen.defer("policy", "lines", "settings").order_by("-id")
     return [
         header(cycle) | {"deleted": cycle.bytes_deleted or 0, "num_deleted": cycle.replicas_deleted or 0}
         for cycle in chosen[: max(0, limit)]
