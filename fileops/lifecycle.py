@@ -72,6 +72,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.HELD, Event.RELEASED): State.NEW,
     (State.HELD, Event.FOUND): State.DONE,
     (State.HELD, Event.CANCELLED): State.CANCELLED,
+    # It was held when the backend was at it already, and could not be stopped.
+    (State.HELD, Event.SUCCEEDED): State.DONE,
     # The backend's answer about something that was cancelled while it worked changes nothing.
     (State.CANCELLED, Event.SUCCEEDED): State.CANCELLED,
     (State.CANCELLED, Event.FAILED): State.CANCELLED,

@@ -115,6 +115,8 @@ class _Work:
             return
         self._record()
         self.tend()
+        # What it has just held is not begun with.
+        self.looked = 0.0
         self.tended = time.monotonic()
         # A site that did not answer gets another chance.
         self.silent.clear()
@@ -126,7 +128,10 @@ class _Work:
             return
         claimed = batches.claim(_MOST_BATCHES, self.settings.lease, timezone.now())
         outcomes.let_go_settled(claimed)
-        for task in _tasks(claimed):
+        tasks = _tasks(claimed)
+        # What was held and is released has come back; unless a thread is still at it.
+        self.dropped -= {task.id for task in tasks} - {task.id for task in self.running.values()}
+        for task in tasks:
             self.queues.setdefault(task.destination, deque()).append(task)
         self.claimed += claimed
         self.submitted |= {batch.pk: batch.created for batch in claimed}
@@ -231,7 +236,7 @@ class _Work:
         self.recorded = time.monotonic()
 
     def _look_after_batches(self) -> None:
-        """Keep the batches ours, and drop the files that were cancelled or are in other hands by now."""
+        """Keep the batches ours, and drop the files that were cancelled, held or are in other hands by now."""
         moment = time.monotonic()
         if moment - self.looked < _LOOK_EVERY:
             return
@@ -243,12 +248,13 @@ class _Work:
             self.renewed = moment
         mine = {batch.pk for batch in self.claimed} - self.lost
         in_hand = Subscription.objects.filter(batch__in=mine)
-        cancelled = set(in_hand.exclude(state=State.INBATCH).values_list("id", flat=True))
-        self.dropped |= cancelled
+        settled = dict(in_hand.exclude(state=State.INBATCH).values_list("id", "state"))
+        self.dropped |= settled.keys()
         # Those that a thread works on are let go when it ends.
-        idle = cancelled - {task.id for task in self.running.values()} - {outcome.task.id for outcome in self.finished}
+        at_work = {task.id for task in self.running.values()} | {outcome.task.id for outcome in self.finished}
+        idle = settled.keys() - at_work
         outcomes.let_go(sorted(idle))
-        self.moved.cancelled += len(idle)
+        self.moved.cancelled += sum(settled[number] == State.CANCELLED for number in idle)
 
     def _all_tasks(self) -> list[Task]:
         return [*(task for queue in self.queues.values() for task in queue), *self.running.values()]

@@ -97,7 +97,7 @@ def let_go(ids: Sequence[int]) -> None:
 
 
 def let_go_settled(claimed: Sequence[Batch]) -> None:
-    """Let go what was cancelled before anyone began with it."""
+    """Let go what was cancelled or held before anyone began with it."""
     Subscription.objects.filter(batch__in=[batch.pk for batch in claimed]).exclude(state=State.INBATCH).update(
         batch=None
     )

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from fileops import batches, presence, sources, verdicts, waiting
 from fileops.lifecycle import WAITING, Event, Reason, State
-from fileops.models import Subscription
+from fileops.models import Operation, Subscription
 from fileops.settings import FileopsSettings
 from inventory.snapshot import Snapshot
 from registry.locks import locked
@@ -45,6 +45,9 @@ def plan(snapshot: Snapshot, settings: FileopsSettings, now: datetime, seed: int
     sites = snapshot.frame("sites").select("name", "status")
     ready = set(sites.filter(pl.col("status") == "READY")["name"])
     planned.released = _release(snapshot, ready, settings, now)
+    # Locks may be newer than batches: the mover drops what is not in its batch any more.
+    in_batches = Subscription.objects.filter(state=State.INBATCH, operation=Operation.DELETE)
+    _hold_locked(snapshot, waiting.frame_of(in_batches), now, planned)
     if review:
         held = Subscription.objects.filter(state=State.HELD, reason__in=[Reason.NO_SOURCE, Reason.ALL_FAILED])
         planned.released += waiting.happen(Event.RELEASED, _sourced(snapshot, held, seed), message="")
@@ -127,13 +130,21 @@ def _sources(snapshot: Snapshot, copies: pl.DataFrame, seed: int) -> pl.DataFram
 
 def _unlocked(snapshot: Snapshot, deletions: pl.DataFrame, now: datetime, planned: Planned) -> pl.DataFrame:
     """``deletions`` that no lock forbids; the others are held. A lock may be newer than the decision."""
-    kept = _locked(snapshot, deletions, now)
-    planned.hold(Reason.LOCKED, waiting.happen(Event.HOPELESS, kept["id"], Reason.LOCKED, "the replica is locked"))
+    kept = _hold_locked(snapshot, deletions, now, planned)
     free = deletions.join(kept, on="id", how="anti", maintain_order="left")
     return free.with_columns(pl.lit("").alias("source"))
 
 
+def _hold_locked(snapshot: Snapshot, deletions: pl.DataFrame, now: datetime, planned: Planned) -> pl.DataFrame:
+    """Hold those of ``deletions`` that a lock forbids; their ids."""
+    kept = _locked(snapshot, deletions, now)
+    planned.hold(Reason.LOCKED, waiting.happen(Event.HOPELESS, kept["id"], Reason.LOCKED, "the replica is locked"))
+    return kept
+
+
 def _locked(snapshot: Snapshot, deletions: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    if deletions.is_empty():
+        return deletions.select("id")
     replicas = presence.replicas_of(snapshot, deletions.select("dataset", "block", "site"))
     keys = ["dataset_id", "block_id", "site_id"]
     covered = replicas.join(locked(snapshot, int(now.timestamp())), on=keys, how="semi")
@@ -154,8 +165,9 @@ def _release(snapshot: Snapshot, ready: set[str], settings: FileopsSettings, now
     returned = held.filter(reason=Reason.SITE_UNAVAILABLE, site__in=ready)
     rested = held.filter(reason=Reason.DESTINATION_FULL, updated__lt=now - timedelta(seconds=settings.full_retry))
     ids = [*returned.values_list("id", flat=True), *rested.values_list("id", flat=True)]
-    bolted = waiting.frame_of(held.filter(reason=Reason.LOCKED)[:_REVIEWED])
-    ids += bolted.join(_locked(snapshot, bolted, now), on="id", how="anti")["id"].to_list() if bolted.height else []
+    # One that was held while a mover had begun with it waits for the outcome.
+    bolted = waiting.frame_of(held.filter(reason=Reason.LOCKED, batch=None)[:_REVIEWED])
+    ids += bolted.join(_locked(snapshot, bolted, now), on="id", how="anti")["id"].to_list()
     return waiting.happen(Event.RELEASED, ids, message="")
 
 

@@ -16,7 +16,7 @@ EXPECTED = """
 new: batched inbatch, hopeless held, found done, cancelled cancelled
 inbatch: succeeded done, failed retry, postponed retry, hopeless held, cancelled cancelled
 retry: batched inbatch, hopeless held, found done, released new, cancelled cancelled
-held: released new, found done, cancelled cancelled
+held: released new, succeeded done, found done, cancelled cancelled
 cancelled: succeeded cancelled, failed cancelled, postponed cancelled, hopeless cancelled
 done:
 """

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from fileops import complete, tasks
 from fileops.models import Completion, DirectoryToClean, Subscription
+from fileops.mover import move
+from fileops.planning import plan
 from fileops.rounds import Summary, _Round, advance
 from fileops.settings import FileopsSettings
 from fileops.storage import Storage
@@ -247,6 +249,37 @@ def test_a_lock_set_after_the_decision_still_protects(live: Live) -> None:
     assert live.world.on_disk("B") == live.world.content
     release(DetoxLock.objects.all(), "bob")
     assert advance().deleted == 5
+
+
+def test_a_lock_set_when_a_mover_has_the_files_already_still_protects(live: Live) -> None:
+    live.gives_up("B")
+    assert plan(live.inventory.snapshot(), FileopsSettings(), timezone.now(), 0).batched == 5
+    set_locks([Wish(DATASET, timezone.now() + timedelta(days=1), sites="B")], "bob")
+    summary = advance()
+    assert (summary.held, summary.done, summary.cancelled) == ({"locked": 5}, 0, 0)
+    assert live.world.on_disk("B") == live.world.content
+    assert not Subscription.objects.exclude(batch=None).exists()
+    release(DetoxLock.objects.all(), "bob")
+    assert advance().deleted == 5
+
+
+def test_a_lock_set_while_a_mover_works_keeps_what_is_not_begun(live: Live) -> None:
+    live.gives_up("B")
+    settings = FileopsSettings(per_site=1, tend_every=0.0)
+    looks: list[int] = []
+
+    def tend() -> None:
+        looks.append(len(looks))
+        if len(looks) == 2:
+            set_locks([Wish(DATASET, timezone.now() + timedelta(days=1), sites="B")], "bob")
+        plan(live.inventory.snapshot(), settings, timezone.now(), 0)
+
+    move(live.world.storage, settings, tend)
+    assert live.world.states() == {"done": 1, "held:locked": 4}
+    assert len(live.world.on_disk("B")) == 4
+    release(DetoxLock.objects.all(), "bob")
+    assert advance().deleted == 5
+    assert live.world.states() == {"done": 5}
 
 
 def test_copies_that_an_injection_wants_are_taken_over_once(live: Live) -> None:
