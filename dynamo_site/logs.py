@@ -89,14 +89,14 @@ def _is_command(arguments: list[str]) -> bool:
 
 
 def logging_settings(form: str, level: str) -> dict[str, Any]:
-    """Django's ``LOGGING``. ``form``: json, console, or auto (console at a terminal)."""
-    if form not in ("json", "console", "auto"):
-        raise ValueError(f"DYNAMO_LOG_FORMAT={form}: choose one of json, console, auto")
-    console = form == "console" or (form == "auto" and sys.stdout.isatty())
+    """Django's ``LOGGING``. ``form``: json, text, or auto (text at a terminal)."""
+    if form not in ("json", "text", "auto"):
+        raise ValueError(f"DYNAMO_LOG_FORMAT={form}: choose one of json, text, auto")
+    as_text = form == "text" or (form == "auto" and sys.stdout.isatty())
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"structured": {"()": structlog.stdlib.ProcessorFormatter, **_formatter(console)}},
+        "formatters": {"structured": {"()": structlog.stdlib.ProcessorFormatter, **_formatter(as_text)}},
         "handlers": {"output": {"()": OutputHandler, "formatter": "structured"}},
         "root": {"handlers": ["output"], "level": level},
         # Django's own would write a second time.
@@ -110,9 +110,9 @@ def logging_settings(form: str, level: str) -> dict[str, Any]:
     }
 
 
-def _formatter(console: bool) -> dict[str, Any]:
+def _formatter(as_text: bool) -> dict[str, Any]:
     prepare = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if console:
+    if as_text:
         last: list[Any] = [hide_secrets, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     else:
         last = [

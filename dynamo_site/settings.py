@@ -6,8 +6,10 @@ policies are files. docs/deployment.md lists every variable, and a test holds th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 import dj_database_url
@@ -31,14 +33,14 @@ def _secret(name: str, file_name: str) -> str:
     if name in os.environ:
         return os.environ[name]
     path = DYNAMO_HOME / file_name
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as stream:
-        value = secrets.token_urlsafe(48)
-        stream.write(value)
-    return value
+    if not path.exists():
+        # There whole or not at all: services start at the same time, and none may take a part of it for the secret.
+        with tempfile.NamedTemporaryFile("w", dir=DYNAMO_HOME) as stream:
+            stream.write(secrets.token_urlsafe(48))
+            stream.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(stream.name, path)
+    return path.read_text().strip()
 
 
 DYNAMO_HOME = Path(os.environ.get("DYNAMO_HOME", BASE_DIR / "var")).resolve()

@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from dynamo_site.logs import HIDDEN, hide_secrets, logging_settings
+from dynamo_site.reference.environment import MEANINGS
 
 _PROGRAM = """
 import logging, logging.config, structlog
@@ -64,8 +65,14 @@ def test_long_texts_are_cut():
 
 
 def test_a_wrong_form_is_refused():
-    with pytest.raises(ValueError, match="json, console, auto"):
+    with pytest.raises(ValueError, match="json, text, auto"):
         logging_settings("xml", "INFO")
+
+
+@pytest.mark.parametrize("form", ["json", "text", "auto"])
+def test_the_forms_of_the_documentation_are_taken(form):
+    assert f"`{form}`" in MEANINGS["DYNAMO_LOG_FORMAT"]
+    assert logging_settings(form, "INFO")["root"]["level"] == "INFO"
 
 
 def test_commands_answers_are_not_mixed_with_logs(monkeypatch, capsys):
