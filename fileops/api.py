@@ -113,20 +113,30 @@ def _plotted(call: Call, operation: str, entity: str) -> list[dict[str, Any]]:
     until = timezone.now().replace(microsecond=0) + timedelta(seconds=1) - back
     since = until - period
     step = _step(until - since)
-    tried = reports.attempts(since, until, operation)
-    at_source = "destination" if operation == "delete" else "source"
-    chosen = tried.filter(_like(at_source, call["src_filter"]), _code(call["exit_code"]))
-    if operation == "copy":
-        chosen = chosen.filter(_like("destination", call["dest_filter"]))
-    if call["no_mss"]:
-        chosen = chosen.filter(~pl.col("destination").is_in(_tapes()))
+    chosen = _chosen(call, operation)
     # What was chosen by its code is what is shown, whether it succeeded or not.
-    counted = reports.series(chosen.with_columns(pl.lit(0, pl.Int64).alias("exit_code")), since, step, entity)
-    series = _series(counted, since, until, step, call["graph"])
+    shown = pl.lit(0, pl.Int64).alias("exit_code")
+    counted = [
+        reports.series(tried.filter(chosen).with_columns(shown), since, step, entity)
+        for tried in reports.attempts_by_day(since, until, operation)
+    ]
+    summed = pl.concat([pl.DataFrame(schema=reports.SERIES), *counted]).group_by("time", "entity").agg(pl.all().sum())
+    series = _series(summed, since, until, step, call["graph"])
     heading = _heading(series, operation, call["graph"], since, until)
     return (
         [{**heading, **first} for first in series[:1]] + series[1:] if series else [{**heading, "name": "", "data": []}]
     )
+
+
+def _chosen(call: Call, operation: str) -> list[pl.Expr]:
+    """Which attempts the call asks for; all have to hold."""
+    at_source = "destination" if operation == "delete" else "source"
+    chosen = [_like(at_source, call["src_filter"]), _code(call["exit_code"])]
+    if operation == "copy":
+        chosen.append(_like("destination", call["dest_filter"]))
+    if call["no_mss"]:
+        chosen.append(~pl.col("destination").is_in(_tapes()))
+    return chosen
 
 
 def _series(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,6 +90,15 @@ def attempts(since: datetime, until: datetime, operation: str) -> pl.DataFrame:
     """Attempts that ended in a period; columns of ``ATTEMPTS``."""
     rows = history(since, until, operation=operation).values_list(*ATTEMPTS.names())
     return pl.DataFrame(list(rows), schema=ATTEMPTS, orient="row")
+
+
+def attempts_by_day(since: datetime, until: datetime, operation: str) -> Iterator[pl.DataFrame]:
+    """The same a day at a time, for periods of any length: only one day's attempts are in memory."""
+    first = history(since, until, operation=operation).aggregate(first=Min("finished"))["first"] or until
+    while first < until:
+        end = min(first + timedelta(days=1), until)
+        yield attempts(first, end, operation)
+        first = end
 
 
 def series(tried: pl.DataFrame, begin: datetime, step: timedelta, entity: str = "destination") -> pl.DataFrame:

@@ -70,6 +70,18 @@ def test_volume_over_time_and_failures(world: World) -> None:
     assert reports.attempts(hour_ago, now, "delete").is_empty()
 
 
+def test_long_periods_are_read_a_day_at_a_time(world: World, inventory: TestInventory) -> None:
+    now = timezone.now()
+    old = Attempt.objects.filter(operation="copy").order_by("id").first()
+    assert old is not None
+    Attempt.objects.filter(pk=old.pk).update(finished=now - timedelta(days=2.5))
+    days = list(reports.attempts_by_day(now - timedelta(days=1000), now, "copy"))
+    assert [day.height for day in days] == [1, 0, 3]
+    assert not list(reports.attempts_by_day(now - timedelta(days=1000), now - timedelta(days=4), "copy"))
+    (series,) = get("transfers/history", graph="number", period="7d", exit_code="*")
+    assert sum(point["y_value"] for point in series["data"]) == 4
+
+
 def test_the_status_command(world: World) -> None:
     text = command("status")
     assert "held (all_failed): 1 files" in text
