@@ -9,8 +9,7 @@ import uuid
 from django.db import models
 
 from fileops.lifecycle import State
-
-LFN_LENGTH = 1024
+from inventory.schema import MAX_LFN
 
 
 class Operation(models.TextChoices):
@@ -83,7 +82,7 @@ class Subscription(models.Model):
     """
 
     site = models.CharField(max_length=255)
-    lfn = models.CharField("LFN", max_length=LFN_LENGTH)
+    lfn = models.CharField("LFN", max_length=MAX_LFN)
     key = models.CharField(max_length=32, db_index=True, editable=False)
     open_key = models.CharField(max_length=32, null=True, blank=True, unique=True, editable=False)
     dataset = models.CharField(max_length=512, blank=True, db_index=True)
@@ -138,7 +137,7 @@ class Attempt(models.Model):
 
     subscription = models.BigIntegerField(db_index=True)
     operation = models.CharField(max_length=8, choices=Operation.choices)
-    lfn = models.CharField("LFN", max_length=LFN_LENGTH)
+    lfn = models.CharField("LFN", max_length=MAX_LFN)
     dataset = models.CharField(max_length=512, blank=True)
     source = models.CharField(max_length=255, blank=True)
     destination = models.CharField(max_length=255)
@@ -164,7 +163,7 @@ class DirectoryToClean(models.Model):
     """A directory to be removed if it is empty, and those above it."""
 
     site = models.CharField(max_length=255)
-    directory = models.CharField(max_length=LFN_LENGTH)
+    directory = models.CharField(max_length=MAX_LFN)
     key = models.CharField(max_length=32, unique=True, editable=False)
     author = models.CharField(max_length=150)
     queued = models.DateTimeField()

@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 
 from inventory.errors import InventoryError
+from inventory.schema import MAX_LFN
 from inventory.snapshot import Snapshot
 
-MAX_LFN = 1024
 MAX_PFN = 4096
 
 _SHOWN = 10

@@ -16,6 +16,10 @@ DATASET_STATUSES = ("UNKNOWN", "DELETED", "DEPRECATED", "INVALID", "PRODUCTION",
 OWNERSHIP_LEVELS = ("Dataset", "Block")
 NO_GROUP_ID = 0
 NO_GROUP_NAME = "None"
+MAX_LFN = 1024
+"""Longest LFN, in characters."""
+MAX_FILE_SIZE = 2**48
+"""Largest size of one file, in bytes: sums of a block's files stay far within 64 bits."""
 
 StorageType = pl.Enum(STORAGE_TYPES)
 SiteStatus = pl.Enum(SITE_STATUSES)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from fileops.errors import StorageError
+from inventory.schema import MAX_LFN
 
 CHUNK = 4 * 1024 * 1024
 """Bytes read or written at once."""
 
-_LONGEST = 1024
 _TEMPORARY = ".dynamo-"
 
 
@@ -73,8 +73,8 @@ def checked(name: str, site: str) -> str:
     # '?' begins XRootD's opaque information, '%' may be decoded on the way.
     if any(ord(character) < 32 or character in "?%\\\x7f" for character in name):
         raise StorageError(errno.EINVAL, f"{name!r} holds a character that no LFN has", site)
-    if len(name) > _LONGEST:
-        raise StorageError(errno.ENAMETOOLONG, f"LFN of {len(name)} characters, at most {_LONGEST}: {name[:80]}…", site)
+    if len(name) > MAX_LFN:
+        raise StorageError(errno.ENAMETOOLONG, f"LFN of {len(name)} characters, at most {MAX_LFN}: {name[:80]}…", site)
     return name
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from inventory.injection.reading import Reading, described, text_mistake
-from inventory.paths import MAX_LFN, lfn_mistakes
+from inventory.paths import lfn_mistakes
 from inventory.resolve.names import LENGTHS
-from inventory.schema import DATASET_STATUSES, OWNERSHIP_LEVELS, SITE_STATUSES, STORAGE_TYPES
+from inventory.schema import DATASET_STATUSES, MAX_LFN, OWNERSHIP_LEVELS, SITE_STATUSES, STORAGE_TYPES
 
 TOP = frozenset({"dataset", "site", "group", "gruop", "datasetreplica"})
 """Lists of a document; ``gruop`` is how the first command-line tool spells it."""

@@ -8,10 +8,9 @@ from typing import Any
 
 from inventory.errors import ChangeRefused, Problem
 from inventory.policy.errors import nearest
+from inventory.schema import MAX_FILE_SIZE
 
 MAX_PROBLEMS = 200
-MAX_SIZE = 2**48
-"""Largest size of a file in bytes."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HEX = re.compile(r"[0-9a-fA-F]{8}")
@@ -100,13 +99,13 @@ class Reading:
     def size(self, item: Mapping[str, Any], where: str) -> int | None:
         """Bytes of a file."""
         value = item.get("size")
-        if type(value) is int and 0 <= value <= MAX_SIZE:
+        if type(value) is int and 0 <= value <= MAX_FILE_SIZE:
             return value
         if value is None:
             self.wrong(where, f"'size' is {'null' if 'size' in item else 'missing'}")
         else:
             self.wrong(
-                f"{where}.size", f"has to be a whole number of bytes from 0 to {MAX_SIZE}, not {described(value)}"
+                f"{where}.size", f"has to be a whole number of bytes from 0 to {MAX_FILE_SIZE}, not {described(value)}"
             )
         return None
 

@@ -7,9 +7,9 @@ import polars as pl
 from inventory.errors import Problem
 from inventory.policy.errors import nearest
 from inventory.resolve.workspace import Workspace
+from inventory.schema import MAX_LFN
 from inventory.snapshot import split_lfn
 
-MAX_LFN = 1024
 LENGTHS = {"groups": 128, "sites": 128, "partitions": 128, "datasets": 512, "blocks": 255}
 """Longest names, in characters."""
 

@@ -10,10 +10,7 @@ from inventory.errors import Problem
 from inventory.policy.errors import PolicyError
 from inventory.policy.parser import parse_condition
 from inventory.resolve.workspace import REPLICA, Workspace
-from inventory.schema import TABLES
-
-MAX_SIZE = 2**48
-"""Largest size of one file, in bytes: sums of a block's files stay far within 64 bits."""
+from inventory.schema import MAX_FILE_SIZE, TABLES
 
 _UNION = re.compile(r"\s*\[(?P<members>[^\[\]]*)\]\s*")
 
@@ -36,7 +33,7 @@ def _amounts(space: Workspace) -> None:
     for table, rows in space.given.items():
         for column, largest in limits.items():
             if f"{column}_given" in rows.columns:
-                largest = MAX_SIZE if (table, column) == ("files", "size") else largest
+                largest = MAX_FILE_SIZE if (table, column) == ("files", "size") else largest
                 given = pl.col(f"{column}_given")
                 _note(space, table, column, rows.filter((given < 0) | (given > largest)), f"not within 0 and {largest}")
         for column in ("usage_rank", "demand_rank"):

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.paths import MAX_LFN, PathError, lfn_mistakes, pfn, pfns, site_pfn, site_pfns
-from inventory.schema import TABLES
+from inventory.paths import PathError, lfn_mistakes, pfn, pfns, site_pfn, site_pfns
+from inventory.schema import MAX_LFN, TABLES
 from inventory.snapshot import Snapshot
 
 BACKEND = "root://host:1094//store-root"
