@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from inventory.changes import KEYS, NAMED, ChangeSet
 from inventory.errors import ChangeRefused, Problem
 from inventory.policy.errors import nearest
 from inventory.policy.parser import parse_partitions
+from inventory.subcommands import login_name
 
 SETTABLE = ("groups", "sites", "datasets")
 TB = 10**12
@@ -25,7 +25,7 @@ _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 
 def changes(author: str | None, service: str) -> ChangeSet:
     """An empty change set in the name of ``author`` (default: the login name), with the newest token."""
-    return ChangeSet(author or getpass.getuser(), log.leadership().token, service=service)
+    return ChangeSet(author or login_name(), log.leadership().token, service=service)
 
 
 def commit(entered: ChangeSet) -> int | None:

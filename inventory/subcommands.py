@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib
+import os
 from types import ModuleType
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inventory.errors import InventoryError
+
+
+def login_name() -> str:
+    """Who runs the command; a number where the account has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid{os.getuid()}"
 
 
 class SubcommandsCommand(BaseCommand):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from argparse import ArgumentParser
 from typing import Any, TextIO
@@ -12,6 +11,7 @@ from django.core.management.base import CommandError
 from consistency.clean import clean_site
 from consistency.models import CheckState
 from consistency.report import as_dict, as_text
+from inventory.subcommands import login_name
 
 HELP = "delete old unprotected files of the site's unmerged and log directories"
 
@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Arguments of this subcommand."""
     parser.add_argument("site", metavar="SITE")
     parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
-    parser.add_argument("--author", default=getpass.getuser(), help="in whose name (default: %(default)s)")
+    parser.add_argument("--author", default=login_name(), help="in whose name (default: %(default)s)")
     parser.add_argument("--json", action="store_true")
 
 

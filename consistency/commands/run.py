@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from argparse import ArgumentParser
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from consistency.check import check_site
 from consistency.models import Check, CheckState
 from consistency.report import as_dict, as_text
 from consistency.sites import settings_of
+from inventory.subcommands import login_name
 
 HELP = "check one site; repairs what it finds unless --dry-run"
 
@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--confirm", type=int, metavar="CHECK", help="allow as many missing and orphans as this earlier check found"
     )
-    parser.add_argument("--author", default=getpass.getuser(), help="in whose name (default: %(default)s)")
+    parser.add_argument("--author", default=login_name(), help="in whose name (default: %(default)s)")
     parser.add_argument("--json", action="store_true")
 
 

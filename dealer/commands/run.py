@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from argparse import ArgumentParser
 from typing import Any, TextIO
@@ -12,6 +11,7 @@ from django.core.management.base import CommandError
 from dealer.cycle import Options, dealer_settings, run_cycle, try_cycle
 from dealer.models import CycleState
 from dealer.report import as_dict, as_text
+from inventory.subcommands import login_name
 
 HELP = "run a cycle of a partition; --test decides and shows, and changes nothing"
 
@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--wait", type=float, metavar="SECONDS", help="give up when the turn to write does not come in time"
     )
     parser.add_argument("--comment", default="", help="kept with the cycle")
-    parser.add_argument("--author", default=getpass.getuser(), help="in whose name (default: %(default)s)")
+    parser.add_argument("--author", default=login_name(), help="in whose name (default: %(default)s)")
     parser.add_argument("--json", action="store_true")
 
 

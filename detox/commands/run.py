@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from argparse import ArgumentParser
 from typing import Any, TextIO
@@ -11,6 +10,7 @@ from detox.cycle import run_cycle, try_cycle
 from detox.monitor import summary
 from detox.policies import load_policy
 from detox.report import summary_text
+from inventory.subcommands import login_name
 
 HELP = "run a cycle of a policy; --test decides and shows, and changes nothing"
 
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--wait", type=float, metavar="SECONDS", help="give up when the turn to write does not come in time"
     )
     parser.add_argument("--comment", default="", help="kept with the cycle")
-    parser.add_argument("--author", default=getpass.getuser(), help="in whose name (default: %(default)s)")
+    parser.add_argument("--author", default=login_name(), help="in whose name (default: %(default)s)")
     parser.add_argument("--json", action="store_true")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import re
 from collections.abc import Iterator
 
@@ -12,6 +11,7 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 
 from dynamo_client import command as client_command
+from inventory.subcommands import login_name
 
 _OWN = {action.dest for action in BaseCommand().create_parser("manage.py", "x")._actions}
 
@@ -68,7 +68,7 @@ def _word(action: argparse.Action) -> str:
 
 def _line(action: argparse.Action, parser: argparse.ArgumentParser) -> str:
     name = action.option_strings[-1] if action.option_strings else action.metavar or action.dest.upper()
-    says = parser._get_formatter()._expand_help(action).replace(f"(default: {getpass.getuser()})", "(default: you)")
+    says = parser._get_formatter()._expand_help(action).replace(f"(default: {login_name()})", "(default: you)")
     # What depends on the environment of whoever writes the pages is not told.
     told = re.sub(r" [(]\d+[)]", "", says)
     return f"- `{name}`: {told}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from argparse import ArgumentParser
 from typing import Any, TextIO
 
 from fileops.release import chosen, release
+from inventory.subcommands import login_name
 
 HELP = "let held files, and those that wait for their next attempt, be tried at once"
 
@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--reason", action="append", default=[])
     parser.add_argument("--id", action="append", type=int, default=[])
     parser.add_argument("--all", action="store_true", help="every one; without any selection nothing is released")
-    parser.add_argument("--author", default=getpass.getuser(), help="in whose name (default: %(default)s)")
+    parser.add_argument("--author", default=login_name(), help="in whose name (default: %(default)s)")
     parser.add_argument("--json", action="store_true")
 
 

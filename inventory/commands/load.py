@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from argparse import ArgumentParser
@@ -13,6 +12,7 @@ from inventory import client, log
 from inventory.errors import InventoryError
 from inventory.loading import Loaded, read_all
 from inventory.locking import locks_read
+from inventory.subcommands import login_name
 
 HELP = (
     "Load inventories (a directory or archive of TSV tables, a directory of exported Parquet tables), injection documents (.json) "
@@ -40,7 +40,7 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     """Read, check, commit; tell what was done."""
     if not options["paths"] and options["attributes"] is None:
         raise InventoryError("nothing to load: give a PATH or --attributes FILE")
-    author = options["author"] or getpass.getuser()
+    author = options["author"] or login_name()
     token = log.leadership().token
     loaded = read_all(
         options["paths"], client.snapshot(), author, token, options["partitions"], options["attributes"],
