@@ -49,7 +49,8 @@ def prepare(root: Path, state: Path, port: int) -> list[str]:
     configuration = state / "xrootd.cfg"
     copy_program = shutil.which("xrdcp")
     configuration.write_text(_CONFIGURATION.format(root=root, port=port, state=state, copy_program=copy_program))
-    command = ["xrootd", "-c", str(configuration), "-n", f"site{port}"]
+    # Without a file for its number, the server leaves a description of itself in /tmp.
+    command = ["xrootd", "-c", str(configuration), "-n", f"site{port}", "-s", str(state / "xrootd.pid")]
     owner = account()
     if owner is not None:
         give(root, owner)
