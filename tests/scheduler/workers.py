@@ -18,7 +18,7 @@ from django.conf import settings
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 QUICK = {
     "DYNAMO_SCHEDULER_LEASE": "2", "DYNAMO_SCHEDULER_JOB_LEASE": "2", "DYNAMO_SCHEDULER_GRACE": "2",
-    "DYNAMO_TASK_MODULES": "tests.scheduler.probe_tasks", "DYNAMO_LOG_FORMAT": "console",
+    "DYNAMO_TASK_MODULES": "tests.scheduler.probe_tasks", "DYNAMO_LOG_FORMAT": "text",
 }  # fmt: skip
 
 
