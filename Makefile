@@ -11,7 +11,7 @@ DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tes
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo screenshots test test-fast test-mariadb soak lint types bench docs requirements packages clean
+.PHONY: help setup demo screenshots test test-fast test-mariadb lint types bench docs requirements packages clean
 
 help: ## list what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,9 +33,6 @@ test-fast: $(VENV)/.stamp-dev ## tests that take less than a second each and nee
 
 test-mariadb: $(VENV)/.stamp-dev ## the database suites on MariaDB only
 	DYNAMO_TEST_DATABASE=mariadb $(PYTEST) $(PARALLEL) $(ARGS) $(DATABASE_SUITES)
-
-soak: $(VENV)/.stamp-dev ## long seeded runs with faults, and large inventories; hours with ARGS="--soak-rounds N"
-	$(PYTEST) -m soak --timeout 0 $(ARGS)
 
 lint: $(VENV)/.stamp-dev ## style and import contracts
 	$(BIN)/ruff check .
