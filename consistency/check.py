@@ -11,7 +11,6 @@ from django.db import transaction
 
 from consistency import history, repair
 from consistency.compare import Evidence, Findings, Knowledge, Listing, compare
-from consistency.frames import split_lfn
 from consistency.knowledge import know, site_id
 from consistency.listing import ListingFailed, Progress, list_site
 from consistency.models import Check, CheckState
@@ -24,7 +23,7 @@ from fileops.errors import StorageError
 from fileops.storage import storage_for
 from fileops.subscriptions import open_operations, subscribe_copies
 from inventory.parquet import FrameDamaged
-from inventory.snapshot import Snapshot
+from inventory.snapshot import Snapshot, split_lfn
 from registry.requests import open_items
 from scheduler import runs
 

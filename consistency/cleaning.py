@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from consistency.compare import Listing
-from consistency.frames import contains_any, lfn, under
+from consistency.frames import contains_any, under
 from consistency.settings import DAY, ConsistencySettings
+from inventory.snapshot import lfn
 
 CLEANED = pl.Schema({"lfn": pl.String, "size": pl.Int64, "area": pl.String})
 """Files to be deleted: bytes; ``area`` is "unmerged" or "logs"."""

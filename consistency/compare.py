@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from consistency import empty, orphans
-from consistency.frames import EXPECTED, PATH, SPARED, SUSPECTS, contains_any, lfn, under
+from consistency.frames import EXPECTED, PATH, SPARED, SUSPECTS, contains_any, under
 from consistency.settings import DAY, ConsistencySettings
+from inventory.snapshot import lfn
 
 
 @dataclass(frozen=True)

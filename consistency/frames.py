@@ -37,19 +37,6 @@ SUSPECTS = pl.Schema({"directory": pl.String, "base_name": pl.String})
 """Files that were missing in a listing, whether acted upon or not."""
 
 
-def lfn() -> pl.Expr:
-    """The whole LFN of a row with ``directory`` and ``base_name``."""
-    return (pl.col("directory") + "/" + pl.col("base_name")).alias("lfn")
-
-
-def split_lfn(column: str = "lfn") -> tuple[pl.Expr, pl.Expr]:
-    """``directory`` and ``base_name`` of an LFN."""
-    return (
-        pl.col(column).str.extract(r"(?s)^(.*)/[^/]*$").alias("directory"),
-        pl.col(column).str.extract(r"(?s)([^/]*)$").alias("base_name"),
-    )
-
-
 def under(paths: pl.Series, prefixes: Iterable[str]) -> pl.DataFrame:
     """Which of ``paths`` are one of ``prefixes`` or lie below one: frame(path, prefix), shortest prefix, unique paths.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from consistency.compare import Knowledge
-from consistency.frames import EXPECTED, split_lfn
-from inventory.snapshot import Snapshot
+from consistency.frames import EXPECTED
+from inventory.snapshot import Snapshot, split_lfn
 
 
 class UnknownSite(ValueError):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from consistency.frames import LISTED, PATH, contains_any, lfn, under
+from consistency.frames import LISTED, PATH, contains_any, under
 from consistency.settings import DAY, ConsistencySettings
+from inventory.snapshot import lfn
 
 if TYPE_CHECKING:
     from consistency.compare import Evidence

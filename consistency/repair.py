@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from consistency.compare import Findings
-from consistency.frames import lfn
 from consistency.settings import ConsistencySettings
-from inventory.snapshot import Snapshot
+from inventory.snapshot import Snapshot, lfn
 
 
 @dataclass(frozen=True)

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from fileops.lifecycle import Event, allowed
 from fileops.models import Attempt, Batch, Completion, DirectoryToClean, Subscription, UnmanagedDeletion
 from fileops.release import release
+from inventory.admin import ReadOnlyAdmin
 
 
-class LookedAt(ModelAdmin):
+class LookedAt(ReadOnlyAdmin):
     """Rows that nobody adds, changes or deletes by hand."""
 
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    list_per_page = 100
 
 
 @admin.register(Subscription)

@@ -17,21 +17,16 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from inventory.admin import ReadOnlyAdmin
 from scheduler.ending import end_job, end_run
 from scheduler.models import ApplicationLock, Job, Run, RunLog
 
 
-class History(ModelAdmin):
+class History(ReadOnlyAdmin):
     """Rows that nobody adds, changes or deletes by hand."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    list_per_page = 100
+    show_full_result_count = True
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Who may end runs: the permission that its model declares."""
