@@ -174,9 +174,9 @@ def stopping(supervisor: Supervisor) -> Iterator[Supervisor]:
         raise KeyboardInterrupt
 
     def watch() -> None:
+        # Again and again until we are left: what a handler raises is lost when it strikes inside a finaliser.
         while not fallen.wait(_LOOK_SECONDS):
             if supervisor.dead():
-                fallen.set()
                 os.kill(os.getpid(), signal.SIGUSR1)
 
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
@@ -186,9 +186,9 @@ def stopping(supervisor: Supervisor) -> Iterator[Supervisor]:
     try:
         yield supervisor
     finally:
+        fallen.set()
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
-        fallen.set()
         watcher.join()
         supervisor.stop_all()
         for number, handler in previous.items():

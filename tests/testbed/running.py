@@ -58,7 +58,9 @@ class Demo:
 
     def service(self, command: str) -> psutil.Process:
         """The process of a service, by what its command line says."""
-        return next(process for process in self.processes() if command in process.cmdline())
+        found = next((process for process in self.processes() if command in process.cmdline()), None)
+        assert found, f"No {command} runs. {self.told()}"
+        return found
 
     def assert_gone(self, seconds: float = 20) -> None:
         """Nothing of the demo runs any more."""
