@@ -1,9 +1,10 @@
 # Everything a developer or a visitor can run; `make` alone lists it.
-# Variables: PYTHON (python 3.11 or newer), VENV (where the environment is made), ARGS (passed on).
+# Variables: PYTHON (python 3.11 or newer), VENV (where the environment is made), ARGS (passed on), NAME (of a benchmark).
 
 PYTHON ?= python3.11
 VENV   ?= .venv
 ARGS   ?=
+NAME   ?= detox
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # Suites that talk to the database; `make test` runs them a second time, on MariaDB.
@@ -11,7 +12,7 @@ DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tes
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo screenshots test test-fast test-mariadb lint types bench docs requirements packages clean
+.PHONY: help setup demo screenshots test test-fast test-mariadb lint types bench performance docs requirements packages clean
 
 help: ## list what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +43,11 @@ lint: $(VENV)/.stamp-dev ## style and import contracts
 types: $(VENV)/.stamp-dev ## type hints
 	$(BIN)/mypy
 
-bench: setup ## measure; ARGS="--datasets 43000 --json"
-	$(BIN)/python -m benchmarks.detox $(ARGS)
+bench: $(VENV)/.stamp-dev ## one measurement; NAME=detox ARGS="--datasets 43000 --json"
+	$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+performance: $(VENV)/.stamp-dev ## all measurements, written to docs/performance.md; ARGS="detox --datasets 43000"
+	$(BIN)/python -m benchmarks.report $(ARGS)
 
 docs: setup ## write the generated pages of docs/ again
 	$(BIN)/python manage.py write_docs
