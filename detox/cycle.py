@@ -10,15 +10,16 @@ import polars as pl
 from django.db import transaction
 from django.utils import timezone
 
-from detox import facts, history
+from detox import confirming, facts, guard, history
 from detox.carry_out import carry_out, finish_interrupted
 from detox.decisions import Decisions
 from detox.engine import decide
+from detox.lines import line_sums
 from detox.models import Cycle, CycleSite, CycleState, SiteState
 from detox.monitor import detox_settings
 from detox.plan import plan_of
 from detox.settings import DetoxSettings
-from inventory.partitions import definitions
+from inventory.partitions import definitions, simple_parts
 from inventory.policy.model import Policy
 from inventory.snapshot import Snapshot
 from scheduler.runs import ReaderRun, reader, writer
@@ -26,19 +27,30 @@ from scheduler.runs import ReaderRun, reader, writer
 _APPLICATION = "detox"
 
 
-def run_cycle(policy: Policy, author: str, *, wait: float | None = None, comment: str = "") -> Cycle:
+def run_cycle(
+    policy: Policy, author: str, *, wait: float | None = None, comment: str = "", confirms: int | None = None
+) -> Cycle:
     """A cycle that carries out what it decides; first finishes what killed ones left.
 
-    ``wait``: seconds for the turn to write (None: as long as it takes). Raises TurnBusy, ApplicationLocked, TurnLost,
-    InventoryUnavailable, PartitionUnknown; a cycle that had begun is then on record as failed.
+    ``wait``: seconds for the turn to write (None: as long as it takes). ``confirms``: number of a refused cycle whose plan the
+    author has looked at. Raises CycleRefused when the guard stops it, CannotConfirm; TurnBusy, ApplicationLocked, TurnLost,
+    InventoryUnavailable, PartitionUnknown; a cycle that had begun is then on record as refused or failed.
     """
-    with writer(_APPLICATION, {"partition": policy.partition, "policy": policy.file}, author, wait=wait) as run:
+    confirming.check(confirms, policy)
+    arguments = {"partition": policy.partition, "policy": policy.file}
+    with writer(_APPLICATION, arguments | ({"confirms": confirms} if confirms else {}), author, wait=wait) as run:
         finish_interrupted(run)
         snapshot = run.snapshot()
-        cycle, plan = _decided(run, snapshot, policy, author, comment, test=False)
+        refused = confirming.check(confirms, policy)
+        cycle, plan = _decided(run, snapshot, policy, author, comment, test=False, confirms=refused)
         run.log(f"{cycle}: decided on version {snapshot.version}; {int(plan['deleted'].sum())} block replicas go")
-        carry_out(cycle, run, snapshot)
+        if cycle.state == CycleState.REFUSED:
+            run.log(confirming.refusal(cycle))
+        else:
+            carry_out(cycle, run, snapshot)
     _forget_old_inputs()
+    if cycle.state == CycleState.REFUSED:
+        raise confirming.CycleRefused(confirming.refusal(cycle))
     return cycle
 
 
@@ -53,14 +65,21 @@ def try_cycle(policy: Policy, author: str, *, comment: str = "") -> Cycle:
 
 
 def _decided(
-    run: ReaderRun, snapshot: Snapshot, policy: Policy, author: str, comment: str, *, test: bool
+    run: ReaderRun,
+    snapshot: Snapshot,
+    policy: Policy,
+    author: str,
+    comment: str,
+    *,
+    test: bool,
+    confirms: Cycle | None = None,
 ) -> tuple[Cycle, pl.DataFrame]:
     """The cycle with its decisions on record, and its plan."""
     settings, now = detox_settings(), int(time.time())
     cycle = Cycle.objects.create(
         partition=policy.partition, test=test, author=author, comment=comment, started=datetime.fromtimestamp(now, UTC),
         run=run.id, version=snapshot.version, now=now, policy=policy.text, policy_file=policy.file,
-        lines={str(line.number): line.text for line in policy.lines}, settings=dataclasses.asdict(settings),
+        lines={str(line.number): line.text for line in policy.lines}, settings=dataclasses.asdict(settings), confirms=confirms,
     )  # fmt: skip
     try:
         plan = _decide(cycle, snapshot, policy, settings)
@@ -75,30 +94,51 @@ def _decide(cycle: Cycle, snapshot: Snapshot, policy: Policy, settings: DetoxSet
     known = facts.gather(snapshot, settings.protected_sites, cycle.now)
     decisions = decide(snapshot, policy, definitions(snapshot), known, settings, cycle.now)
     plan = plan_of(decisions, snapshot)
-    history.keep(cycle.pk, {"decisions": decisions.replicas, "plan": plan, "image": decisions.image})
+    found = guard.findings(decisions, settings, confirming.confirmed(cycle.confirms))
+    cycle.guard = [finding.as_dict() for finding in found]
+    cycle.partitions = _definitions(snapshot, policy.partition)
+    history.keep(
+        cycle.pk,
+        {
+            "decisions": decisions.replicas,
+            "plan": plan,
+            "image": decisions.image,
+            "lines": line_sums(decisions.replicas),
+        },
+    )
     history.keep_inputs(cycle.pk, snapshot, known, decisions.image["dataset_id"])
     _record(cycle, decisions, plan)
     return plan
 
 
+def _definitions(snapshot: Snapshot, partition: str) -> dict[str, str]:
+    """The texts that say what the partition holds: its own and, of a union, its parts'."""
+    names = {partition, *simple_parts(definitions(snapshot), partition)}
+    rows = snapshot.frame("partitions").select("name", "definition").iter_rows()
+    return {name: text for name, text in rows if name in names}
+
+
 @transaction.atomic
 def _record(cycle: Cycle, decisions: Decisions, plan: pl.DataFrame) -> None:
-    """From here on a cycle that is no test will be carried out, by this process or, where it had begun, by a later one."""
-    touched = set(plan["site"])
+    """From here on a cycle that is no test, and that the guard lets pass, will be carried out, by this process or a later one."""
+    touched = set() if cycle.test or cycle.guard else set(plan["site"])
     deleted = decisions.replicas.filter(pl.col("decision") == "deleted")
     num_deleted = dict(deleted.group_by("site").agg(pl.col("dataset").n_unique()).iter_rows())
     num_reowned = dict(plan.filter(~pl.col("deleted")).group_by("site").len().iter_rows())
     CycleSite.objects.bulk_create([
         CycleSite(
             cycle=cycle, num_deleted=num_deleted.get(row["site"], 0), num_reowned=num_reowned.get(row["site"], 0),
-            state=SiteState.PLANNED if row["site"] in touched and not cycle.test else SiteState.IDLE,
+            state=SiteState.PLANNED if row["site"] in touched else SiteState.IDLE,
             **{name: row[name] for name in _SITE_COLUMNS},
         )
         for row in decisions.sites.iter_rows(named=True)
     ], batch_size=500)  # fmt: skip
     cycle.passes = decisions.passes
-    cycle.state = CycleState.DECIDING if cycle.test else CycleState.COMMITTING
-    cycle.save(update_fields=["passes", "state"])
+    if cycle.guard and not cycle.test:
+        cycle.state, cycle.ended = CycleState.REFUSED, timezone.now()
+    else:
+        cycle.state = CycleState.DECIDING if cycle.test else CycleState.COMMITTING
+    cycle.save(update_fields=["passes", "state", "ended", "guard", "partitions"])
 
 
 _SITE_COLUMNS = (

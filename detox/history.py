@@ -36,12 +36,17 @@ _COLUMNS: dict[str, dict[str, Any]] = {
         "site": pl.String, "dataset": pl.String, "block": pl.String, "group": pl.String, "new_group": pl.String,
         "deleted": pl.Boolean, "whole": pl.Boolean,
     },
+    "lines": {
+        "site": pl.String, "decision": pl.Enum(DECISIONS), "line": pl.Int32, "num_replicas": pl.UInt32,
+        "num_blocks": pl.UInt32, "size": pl.Int64,
+    },
 }  # fmt: skip
 FRAMES = {name: pl.Schema(columns) for name, columns in _COLUMNS.items()}
 """``decisions``: one row per site, dataset, list and deciding line (0: the default). ``image``: that of ``Decisions``, by block.
 
 ``plan``: block replicas that go (``deleted``; ``whole``: all block replicas of that dataset there go) or change hands
-from ``group`` to ``new_group``; a null block stands for a dataset replica without any.
+from ``group`` to ``new_group``; a null block stands for a dataset replica without any. ``lines``: the decisions summed over
+datasets.
 """
 
 _FACTS = ("locked", "enforcer_protected", "unhandled_copies", "tape_requested", "unknown")
@@ -74,6 +79,11 @@ def scan(cycle: int, name: str) -> pl.LazyFrame:
     return parquet.scanned(_path(cycle, name))
 
 
+def is_kept(cycle: int, name: str) -> bool:
+    """Whether the cycle has a frame of that name."""
+    return (directory_of(cycle) / f"{name}.parquet").exists()
+
+
 def _path(cycle: int, name: str) -> Path:
     path = directory_of(cycle) / f"{name}.parquet"
     if not path.exists():
@@ -96,10 +106,15 @@ def keep_inputs(cycle: int, snapshot: Snapshot, facts: Facts, datasets: pl.Serie
     _write_text(json.dumps(about), directory / "about.json")
 
 
+def has_inputs(cycle: int) -> bool:
+    """Whether what the cycle's decisions were made of is still kept."""
+    return (directory_of(cycle) / "inputs" / "about.json").exists()
+
+
 def read_inputs(cycle: int, datasets: pl.Series | None = None) -> tuple[Snapshot, Facts]:
     """What the cycle's decisions were made of; with ``datasets`` only blocks and replicas of these (ids). Raises :class:`NotKept`."""
     directory = directory_of(cycle) / "inputs"
-    if not (directory / "about.json").exists():
+    if not has_inputs(cycle):
         raise NotKept(f"cycle {cycle}: what its decisions were made of is not kept any more")
     about = json.loads((directory / "about.json").read_text())
     frames = {}

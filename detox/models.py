@@ -6,12 +6,16 @@ from django.db import models
 
 
 class CycleState(models.TextChoices):
-    """A cycle is ``committing`` once its decisions are on record; the next one finishes what a killed one left so."""
+    """A cycle is ``committing`` once its decisions are on record; the next one finishes what a killed one left so.
+
+    ``refused``: the guard found that it would delete too much; it changed nothing and waits for somebody to confirm it.
+    """
 
     DECIDING = "deciding"
     COMMITTING = "committing"
     DONE = "done"
     FAILED = "failed"
+    REFUSED = "refused"
 
 
 class SiteState(models.TextChoices):
@@ -28,7 +32,10 @@ class SiteState(models.TextChoices):
 
 
 class Cycle(models.Model):
-    """One cycle of one partition. ``policy``, ``settings``, ``version`` and ``now`` are what the decisions were made of."""
+    """One cycle of one partition. ``policy``, ``settings``, ``version`` and ``now`` are what the decisions were made of.
+
+    ``guard``: what ``detox.guard`` found; ``confirms``: the refused cycle whose plan somebody (``author``) has confirmed by this one.
+    """
 
     partition = models.CharField(max_length=255, db_index=True)
     state = models.CharField(max_length=16, choices=CycleState.choices, default=CycleState.DECIDING, db_index=True)
@@ -47,6 +54,9 @@ class Cycle(models.Model):
     inputs_kept = models.BooleanField("can be explained", default=True)
     passes = models.PositiveIntegerField("passes of the deletion loop", default=0)
     error = models.TextField(blank=True)
+    partitions = models.JSONField("definitions of the partition and its parts", default=dict)
+    guard = models.JSONField("what the guard found", default=list)
+    confirms = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="confirmations")
 
     class Meta:
         ordering = ["-id"]
@@ -81,3 +91,32 @@ class CycleSite(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cycle} at {self.site}"
+
+
+class ComparisonState(models.TextChoices):
+    """``waiting`` for a worker; ``failed``: the text of ``error`` says why."""
+
+    WAITING = "waiting"
+    COMPUTING = "computing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Comparison(models.Model):
+    """A what-if that somebody asked for on the page: ``question`` as ``detox.asking.Question`` reads it, ``answer`` what came out."""
+
+    author = models.CharField(max_length=150)
+    state = models.CharField(
+        max_length=16, choices=ComparisonState.choices, default=ComparisonState.WAITING, db_index=True
+    )
+    created = models.DateTimeField(db_index=True)
+    ended = models.DateTimeField(null=True, blank=True)
+    question = models.JSONField(default=dict)
+    answer = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"comparison {self.pk}"

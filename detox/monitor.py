@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from django.db.models import Max, Min, QuerySet, Sum
 
-from detox import history
+from detox import guard, history
 from detox.models import Cycle, CycleSite, CycleState
 from detox.settings import DetoxSettings
 from inventory.errors import InventoryError
@@ -44,20 +44,37 @@ def ended(test: bool | None = False) -> QuerySet[Cycle]:
 
 
 def find_cycle(number: int | str = "latest", partition: str | None = None, test: bool | None = False) -> Cycle:
-    """The cycle of that number, or the newest (``latest`` or 0). Raises :class:`CycleUnknown`."""
+    """The cycle of that number, or the newest (``latest`` or 0); with ``test`` None by its number also one that the guard refused.
+
+    Raises :class:`CycleUnknown`.
+    """
     cycles = ended(test)
-    if partition is not None:
-        cycles = cycles.filter(partition=partition)
     if str(number) not in ("latest", "0"):
         if not (str(number).isascii() and str(number).isdigit()):
             raise CycleUnknown(f"{str(number)[:40]!r} is not the number of a cycle; give a number or `latest`")
-        cycles = cycles.filter(pk=min(int(number), 2**63 - 1))
+        states = [CycleState.DONE, CycleState.REFUSED] if test is None else [CycleState.DONE]
+        cycles = Cycle.objects.filter(state__in=states, pk=min(int(number), 2**63 - 1))
+        cycles = cycles if test is None else cycles.filter(test=test)
+    if partition is not None:
+        cycles = cycles.filter(partition=partition)
     cycle = cycles.first()
     if cycle is None:
         wanted = "cycle" if str(number) in ("latest", "0") else f"cycle {number}"
         of = f" of {partition}" if partition is not None else ""
         raise CycleUnknown(f"there is no {'test ' if test else ''}{wanted}{of} that has ended")
     return cycle
+
+
+def refused() -> list[Cycle]:
+    """Of each partition whose newest cycle the guard refused, that cycle: it waits for somebody to confirm it."""
+    cycles = Cycle.objects.filter(state__in=[CycleState.DONE, CycleState.REFUSED], test=False)
+    newest = cycles.order_by().values("partition").annotate(newest=Max("id")).values("newest")
+    return list(Cycle.objects.filter(pk__in=list(newest.values_list("newest", flat=True)), state=CycleState.REFUSED))
+
+
+def guard_texts(cycle: Cycle) -> list[str]:
+    """What the guard found, a sentence for each site; empty where it let the cycle pass."""
+    return [guard.told(finding, cycle.partition, lines(cycle)) for finding in cycle.guard]
 
 
 def partitions(test: bool = False, now: float | None = None) -> list[dict[str, Any]]:
@@ -100,7 +117,7 @@ def header(cycle: Cycle) -> dict[str, Any]:
         "cycle": cycle.pk, "partition": cycle.partition, "test": cycle.test, "state": str(cycle.state),
         "started": int(cycle.started.timestamp()), "ended": int(cycle.ended.timestamp()) if cycle.ended else None,
         "author": cycle.author, "comment": cycle.comment, "version": cycle.version, "run": cycle.run,
-        "policy_file": cycle.policy_file, "passes": cycle.passes, "error": cycle.error,
+        "policy_file": cycle.policy_file, "passes": cycle.passes, "error": cycle.error, "confirms": cycle.confirms_id,
     }  # fmt: skip
 
 
@@ -117,7 +134,7 @@ def summary(cycle: Cycle) -> dict[str, Any]:
     trigger, stop = watermarks(cycle.policy)
     return header(cycle) | {
         "previous": previous.pk if previous else None, "next": following.pk if following else None,
-        "trigger": trigger, "stop": stop, "total": total, "sites": sites,
+        "trigger": trigger, "stop": stop, "total": total, "sites": sites, "guard": guard_texts(cycle),
     }  # fmt: skip
 
 

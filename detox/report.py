@@ -24,6 +24,7 @@ def summary_text(summary: dict[str, Any]) -> str:
     ]
     if summary["error"]:
         head.insert(1, f"error: {summary['error']}")
+    head += [f"guard: {text}" for text in summary["guard"]]
     return "\n".join(head + site_lines(summary["sites"]))
 
 

@@ -31,12 +31,19 @@ class DetoxSettings:
     excluded_partitions: tuple[str, ...] = ()
     """Not shown by the monitor."""
     late_after: float = 18.0
+    guard_site_share: float = 0.3
+    """A cycle that would delete more than this part of the bytes that the partition has at a site waits for somebody to confirm it; 1: any part may go."""
+    guard_partition_share: float = 0.2
+    """The same for all sites of a cycle together."""
 
     def __post_init__(self) -> None:
         if not 0 < self.deletion_per_iteration <= 1:
             raise SettingsError(
                 f"deletion_per_iteration: {self.deletion_per_iteration} is not a part of the quota, above 0 up to 1"
             )
+        for name in ("guard_site_share", "guard_partition_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name}: {getattr(self, name)} is not a part from 0 to 1")
         for name in ("wait", "keep_inputs", "late_after"):
             if not getattr(self, name) >= 0:
                 raise SettingsError(f"{name}: {getattr(self, name)} is not a number from 0 up")

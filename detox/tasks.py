@@ -14,9 +14,9 @@ SCHEDULES = [Schedule(task="detox.start_cycles", every=4 * 3600)]
 
 
 @shared_task(name="detox.cycle")
-def cycle(policy: str) -> None:
-    """A cycle that follows one file of the policy directory."""
-    run_cycle(load_policy(policy), AUTHOR, wait=detox_settings().wait)
+def cycle(policy: str, confirms: int | None = None, author: str = AUTHOR) -> None:
+    """A cycle that follows one file of the policy directory; ``confirms``: the refused cycle whose plan the author confirms."""
+    run_cycle(load_policy(policy), author, wait=detox_settings().wait, confirms=confirms)
 
 
 @shared_task(name="detox.start_cycles", isolated=False)

@@ -14,6 +14,7 @@ from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
+from detox import monitor
 from fileops.models import Subscription
 from inventory.partitions import occupancy
 from registry.models import Request
@@ -95,6 +96,13 @@ def requests() -> list[GaugeMetricFamily]:
     return [
         _family("requests", "Requests by status", ("kind", "status"), _counted(Request.objects.all(), "kind", "status"))
     ]
+
+
+def detox() -> list[GaugeMetricFamily]:
+    """Cycles that wait for somebody to confirm them."""
+    waiting = {(cycle.partition,): float(cycle.pk) for cycle in monitor.refused()}
+    text = "Number of the newest cycle, where the guard refused it and nobody has confirmed it"
+    return [_family("detox_refused_cycle", text, ("partition",), waiting)]
 
 
 def inventory() -> list[GaugeMetricFamily]:

@@ -22,7 +22,7 @@ _LOG = structlog.get_logger(__name__)
 Source = Callable[[], list[GaugeMetricFamily]]
 SOURCES: dict[str, Source] = {
     "runs": gauges.runs, "turn": gauges.turn, "tasks": gauges.tasks, "file operations": gauges.file_operations,
-    "requests": gauges.requests, "inventory": gauges.inventory, "occupancy": gauges.site_occupancy,
+    "requests": gauges.requests, "detox": gauges.detox, "inventory": gauges.inventory, "occupancy": gauges.site_occupancy,
 }  # fmt: skip
 
 

@@ -18,7 +18,11 @@ HELP = "run a cycle of a policy; --test decides and shows, and changes nothing"
 def add_arguments(parser: ArgumentParser) -> None:
     """Arguments of this subcommand."""
     parser.add_argument("policy", metavar="POLICY", help="name of a file in the policy directory, or a path")
-    parser.add_argument("--test", action="store_true", help="only decide and show; nothing is changed")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--test", action="store_true", help="only decide and show; nothing is changed")
+    chosen.add_argument(
+        "--confirm", type=int, metavar="CYCLE", help="carry out what the guard refused in that cycle; nothing beyond it"
+    )
     parser.add_argument(
         "--wait", type=float, metavar="SECONDS", help="give up when the turn to write does not come in time"
     )
@@ -33,6 +37,8 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     if options["test"]:
         cycle = try_cycle(policy, options["author"], comment=options["comment"])
     else:
-        cycle = run_cycle(policy, options["author"], wait=options["wait"], comment=options["comment"])
+        cycle = run_cycle(
+            policy, options["author"], wait=options["wait"], comment=options["comment"], confirms=options["confirm"]
+        )
     found = summary(cycle)
     out.write(json.dumps(found) if options["json"] else summary_text(found))

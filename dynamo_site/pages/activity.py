@@ -9,6 +9,7 @@ from django.db.models import Count, Min, Sum
 from django_celery_beat.models import PeriodicTask
 
 from consistency.models import Check
+from detox import monitor
 from fileops.lifecycle import State
 from fileops.models import Subscription
 from registry.models import Request
@@ -17,6 +18,7 @@ from scheduler.models import Run
 _OLD = timedelta(days=7)
 _FRESH = timedelta(days=1)
 _SHOWN_CHECKS = 200
+_SHOWN_FINDINGS = 3
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,15 @@ def requests_by_status() -> dict[str, int]:
 
 def alarms(now: datetime) -> list[str]:
     """What needs a person, in words, the most urgent first."""
-    return [*_failed_runs(now), *_check_alarms(), *_held(), *_old_operations(now)]
+    return [*_failed_runs(now), *_refused_cycles(), *_check_alarms(), *_held(), *_old_operations(now)]
+
+
+def _refused_cycles() -> list[str]:
+    """What waits for somebody to confirm it."""
+    return [
+        f"detox: {cycle} is refused by the guard and deleted nothing: {'; '.join(monitor.guard_texts(cycle)[:_SHOWN_FINDINGS])}"
+        for cycle in monitor.refused()
+    ]
 
 
 def _failed_runs(now: datetime) -> list[str]:

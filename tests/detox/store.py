@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fileops.models import Subscription
+from inventory.models import TunedSetting
 from inventory.policy.model import Policy
 from inventory.policy.parser import parse_policy
 from inventory.snapshot import Snapshot
@@ -68,7 +69,9 @@ def dataset(
 
 
 def fill(inventory: Any, *datasets: dict[str, list[dict[str, Any]]], quota: int = 8 * TB) -> None:
-    """Put sites, groups, partitions, quotas and the datasets into the inventory."""
+    """Put sites, groups, partitions, quotas and the datasets into the inventory; the guard lets all pass that is deleted of them."""
+    for name in ("guard_site_share", "guard_partition_share"):
+        TunedSetting.objects.update_or_create(component="detox", name=name, defaults={"value": 1.0})
     quotas = [{"site": site["name"], "partition": "AnalysisOps", "quota": quota} for site in SITES]
     inventory.put(groups=GROUPS, sites=SITES, partitions=PARTITIONS, quotas=quotas)
     for rows in datasets:
