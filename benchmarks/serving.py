@@ -1,0 +1,103 @@
+"""An inventory server for benchmarks: a process of its own over an empty database, started from a checkpoint of generated data.
+
+The database is SQLite in a temporary home; BENCHMARK_DATABASE_URL names another, which has to be empty and is emptied again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inventory.image import Image
+    from inventory.remote import ServerBackend
+
+_TOKEN = "a-token-of-benchmarks"
+_ROOT = Path(__file__).resolve().parents[1]
+_START_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: ``near`` maps its image, ``far`` does not; ``process`` is its number."""
+
+    near: ServerBackend
+    far: ServerBackend
+    process: int
+
+    def peak_memory(self) -> int:
+        """Largest resident size so far, in bytes."""
+        (line,) = [line for line in Path(f"/proc/{self.process}/status").read_text().splitlines() if "VmHWM" in line]
+        return int(line.split()[1]) * 1024
+
+
+@functools.cache
+def set_up() -> None:
+    """Have Django in this process, with an empty database."""
+    home = tempfile.mkdtemp(prefix="dynamo-benchmark-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    database = os.environ.get("BENCHMARK_DATABASE_URL", f"sqlite:///{home}/dynamo.sqlite3")
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "dynamo_site.settings", "DYNAMO_HOME": home, "DATABASE_URL": database}
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    from inventory.log import leadership
+
+    if leadership().head:
+        sys.exit(f"{database} is the database of an installation; a benchmark needs an empty one")
+
+
+@contextmanager
+def served(image: Image) -> Iterator[Served]:
+    """A server that leads from ``image``, which has version 0."""
+    from inventory.checkpoint import Checkpoints
+    from inventory.remote import ServerBackend
+    from testbed.processes import free_ports
+
+    home = Path(os.environ["DYNAMO_HOME"])
+    places = [home / "image", home / "checkpoint"]
+    Checkpoints(places[1]).write(image)
+    url = f"grpc://127.0.0.1:{free_ports(1)[0]}"
+    environment = {"INVENTORY_URL": url, "INVENTORY_TOKEN": _TOKEN, "INVENTORY_IMAGE_DIR": str(places[0]),
+                   "INVENTORY_CHECKPOINT_DIR": str(places[1])}  # fmt: skip
+    log = home / "server.log"
+    with log.open("w") as stream:
+        command = [sys.executable, str(_ROOT / "manage.py"), "inventory_server"]
+        process = subprocess.Popen(command, env=os.environ | environment, stdout=stream, stderr=stream)
+    try:
+        _wait(process, log)
+        yield Served(ServerBackend(url, _TOKEN, places[0]), ServerBackend(url, _TOKEN, None), process.pid)
+    finally:
+        process.kill()
+        process.wait()
+        _forget(places)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while "ready at" not in log.read_text():
+        if process.poll() is not None or time.monotonic() > deadline:
+            sys.exit(f"the server does not start:\n{log.read_text()}")
+        time.sleep(0.05)
+
+
+def _forget(places: list[Path]) -> None:
+    """As it was before: the next size starts at version 0 again."""
+    from django.core.management import call_command
+
+    for place in places:
+        shutil.rmtree(place, ignore_errors=True)
+    call_command("flush", verbosity=0, interactive=False)
