@@ -215,3 +215,5 @@ UNFOLD = {
 DETOX_ENFORCER_PROTECTED = "dynamo_site.wiring.enforcer_protected"
 # `policy check` asks it about rule files (JSON).
 POLICY_RULE_MISTAKES = "dynamo_site.wiring.rule_mistakes"
+# Commands that change the inventory take their turn from the scheduler, which the inventory does not know.
+INVENTORY_TURN = "dynamo_site.wiring.inventory_turn"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from django.conf import settings
@@ -12,6 +15,8 @@ from dealer.plugins.rulebook import RulesError, load_rules, parse_rules
 from dealer.settings import DealerSettings
 from inventory.snapshot import Snapshot
 from inventory.tuning import tuned
+from inventory.turn import Turn
+from scheduler import connection, runs
 
 
 def enforcer_protected(snapshot: Snapshot, now: int) -> pl.DataFrame:
@@ -27,3 +32,13 @@ def rule_mistakes(text: str, file: str) -> list[str]:
     except RulesError as error:
         return error.mistakes
     return []
+
+
+@contextmanager
+def inventory_turn(
+    application: str, arguments: dict[str, Any], author: str, wait: float, waiting: Callable[[str], None]
+) -> Iterator[Turn]:
+    """The turn to write for commands of the inventory. Raises TurnBusy, QueueUnavailable, ApplicationLocked."""
+    connection.require()
+    with runs.writer(application, arguments, author, wait=wait, waiting=waiting) as run:
+        yield run

@@ -9,28 +9,17 @@ from typing import Any
 
 import polars as pl
 
-from inventory import client, log, paths
-from inventory.changes import KEYS, NAMED, ChangeSet
+from inventory import paths
+from inventory.changes import KEYS, NAMED
 from inventory.errors import ChangeRefused, Problem
 from inventory.policy.errors import nearest
 from inventory.policy.parser import parse_partitions
-from inventory.subcommands import login_name
 
 SETTABLE = ("groups", "sites", "datasets")
 TB = 10**12
 _MAX_TB = 9_000_000.0
 _RULE = "SITE PROTOCOL PATTERN TEMPLATE [CHAIN]"
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-def changes(author: str | None, service: str) -> ChangeSet:
-    """An empty change set in the name of ``author`` (default: the login name), with the newest token."""
-    return ChangeSet(author or login_name(), log.leadership().token, service=service)
-
-
-def commit(entered: ChangeSet) -> int | None:
-    """Commit; the version, or None when there is nothing to change."""
-    return None if entered.is_empty() else client.commit(entered).version
 
 
 def read_text(path: Path) -> str:

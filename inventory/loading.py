@@ -52,10 +52,10 @@ Progress = Callable[[str], None]
 
 
 def read_all(
-    paths: list[Path], snapshot: Snapshot, author: str, token: int, partitions: Path | None, attributes: Path | None,
-    check: bool, progress: Progress,
+    paths: list[Path], snapshot: Snapshot, changes: Callable[[], ChangeSet], partitions: Path | None,
+    attributes: Path | None, check: bool, progress: Progress,
 ) -> list[Loaded]:  # fmt: skip
-    """One change set for each path, checked one after the other against what the inventory will be by then.
+    """One change set (an empty one of ``changes``, filled) for each path, checked one after the other against what the inventory will be by then.
 
     A single one is left to the server to check, which takes it as a whole or not at all, unless ``check``.
     Raises ChangeRefused or PolicyError with every mistake of the first source that has any.
@@ -69,7 +69,7 @@ def read_all(
         sources.append((attributes, _attributes))
     for path, read in sources:
         progress(f"reading {path}")
-        loaded = read(path, snapshot, ChangeSet(author, token, service="inventory load"))
+        loaded = read(path, snapshot, changes())
         found.append(loaded)
         if len(sources) == 1 and not check:
             break

@@ -12,6 +12,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from scheduler.broker import sentinels
+from scheduler.errors import QueueUnavailable
 
 # A Redis that does not answer must not hold up a page or a sign of life.
 _PATIENCE_SECONDS = 5.0
@@ -20,6 +21,17 @@ _PATIENCE_SECONDS = 5.0
 def connect() -> redis.Redis:
     """A client (thread-safe, connecting on use) of the Redis that ``settings.REDIS_URL`` names; answers are text."""
     return _connect(settings.REDIS_URL)
+
+
+def require() -> None:
+    """Raise :class:`QueueUnavailable` when Redis does not answer: for who would rather know than wait for it."""
+    try:
+        connect().ping()
+    except redis.RedisError as error:
+        raise QueueUnavailable(
+            f"Redis at {settings.REDIS_URL.rpartition('@')[2]} does not answer ({error}); nobody can get a turn to write "
+            "before it is there again"
+        ) from error
 
 
 @functools.cache

@@ -10,7 +10,7 @@ goes to the next in the queue. What a run did not commit does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -99,16 +99,17 @@ def writer(
     wait: float | None = None,
     priority: int = 0,
     service: str = "",
+    waiting: Callable[[str], None] = lambda text: None,
 ) -> Iterator[WriterRun]:
     """A run with the turn to write, waited for at most ``wait`` seconds (None: as long as it takes).
 
-    Higher ``priority`` goes first. Raises :class:`TurnBusy` (who has it), ApplicationLocked, QueueUnavailable.
+    Higher ``priority`` goes first; ``waiting`` is told now and then who has the turn meanwhile. Raises :class:`TurnBusy` (who has it), ApplicationLocked, QueueUnavailable.
     """
     applock.require_free(application, author)
     settings = scheduler_settings()
     row = record.opened(application, arguments, author, service, writes=True)
     with _bound(row), record.ended(row), Tenure(row, settings) as tenure:
-        row.token = tenure.take_turn(priority, wait)
+        row.token = tenure.take_turn(priority, wait, waiting)
         record.started(row)
         yield WriterRun(row, tenure, settings.log_lines)
 

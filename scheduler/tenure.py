@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from types import TracebackType
 
 import redis
@@ -19,6 +20,7 @@ from scheduler.settings import SchedulerSettings
 from scheduler.turns import Turns, Who
 
 _LOG = structlog.get_logger(__name__)
+_TELL_FIRST_SECONDS, _TELL_SECONDS = 1.0, 10.0
 
 
 class Tenure:
@@ -54,15 +56,31 @@ class Tenure:
         except redis.RedisError as gone:
             _LOG.warning("turn not given back; it ends with its lease", reason=str(gone))
 
-    def take_turn(self, priority: int, wait: float | None) -> int:
-        """Wait for the turn; returns its fencing token. Raises TurnBusy, QueueUnavailable, RunKilled."""
-        self._turns.take(self._who, priority, wait, self._raise_if_killed)
+    def take_turn(self, priority: int, wait: float | None, waiting: Callable[[str], None] = lambda text: None) -> int:
+        """Wait for the turn; returns its fencing token. ``waiting`` is told now and then who has it meanwhile.
+
+        Raises TurnBusy, QueueUnavailable, RunKilled.
+        """
+        self._turns.take(self._who, priority, wait, self._look(waiting))
         self._holds = True
         self.token = fence.next_token()
         # Still ours now, so it was when the token was made: tokens grow in the order of turns.
         self._renew_now()
         self._raise_if_lost()
         return self.token
+
+    def _look(self, waiting: Callable[[str], None]) -> Callable[[], None]:
+        """What is done between two looks at the queue."""
+        tell_at = time.monotonic() + _TELL_FIRST_SECONDS
+
+        def look() -> None:
+            nonlocal tell_at
+            self._raise_if_killed()
+            if time.monotonic() >= tell_at:
+                waiting(f"waiting for the turn to write; it is with {self._turns.with_whom()}")
+                tell_at = time.monotonic() + _TELL_SECONDS
+
+        return look
 
     def check(self) -> None:
         """Raise :class:`RunKilled` when an operator ended the run, :class:`TurnLost` when the turn has passed on."""

@@ -93,7 +93,7 @@ class Turns:
             while not self._attempt(who, priority, deadline):
                 asked_to_stop()
                 if deadline is not None and time.monotonic() >= deadline:
-                    raise TurnBusy(f"the turn to write did not come within {wait:g} s; it is with {self._with_whom()}")
+                    raise TurnBusy(f"the turn to write did not come within {wait:g} s; it is with {self.with_whom()}")
                 time.sleep(_POLL_SECONDS[min(looks // 10, len(_POLL_SECONDS) - 1)])
                 looks += 1
         except BaseException:
@@ -157,7 +157,8 @@ class Turns:
         known = self.client.hmget(_WHO, order) if order else []
         return [_who(str(text)) for text in known if text]
 
-    def _with_whom(self) -> str:
+    def with_whom(self) -> str:
+        """Who has the turn, for people."""
         try:
             holder = self.holder()
         except redis.RedisError:

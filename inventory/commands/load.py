@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from inventory import client, log
+from inventory import client, turn
+from inventory.changes import ChangeSet
 from inventory.errors import InventoryError
 from inventory.loading import Loaded, read_all
 from inventory.locking import locks_read
-from inventory.subcommands import login_name
+from inventory.snapshot import Snapshot
 
 HELP = (
     "Load inventories (a directory or archive of TSV tables, a directory of exported Parquet tables), injection documents (.json) "
@@ -31,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--attributes", type=Path, help="CSV or Parquet file: dataset, usage_rank, num_access, last_access, demand_rank"
     )
-    parser.add_argument("--author", help="who the change is noted for (default: the login name)")
+    turn.add_arguments(parser)
     parser.add_argument("--check", action="store_true", help="only check, change nothing")
     parser.add_argument("--json", action="store_true", help="what was done as JSON")
 
@@ -40,18 +42,24 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     """Read, check, commit; tell what was done."""
     if not options["paths"] and options["attributes"] is None:
         raise InventoryError("nothing to load: give a PATH or --attributes FILE")
-    author = options["author"] or login_name()
-    token = log.leadership().token
-    loaded = read_all(
-        options["paths"], client.snapshot(), author, token, options["partitions"], options["attributes"],
-        options["check"], _progress,
-    )  # fmt: skip
-    done = [_commit(one, options["check"], loaded) for one in loaded]
+    if options["check"]:
+        done = [_entry(one) for one in _read(options, client.snapshot(), lambda: ChangeSet("check", 0))]
+    else:
+        paths = [str(path) for path in (*options["paths"], options["attributes"]) if path is not None]
+        with turn.taken("inventory load", options, paths=paths) as run:
+            loaded = _read(options, run.snapshot(), run.changes)
+            done = [_commit(run, one, loaded) for one in loaded]
     out.write(json.dumps(done, indent=2) if options["json"] else "\n".join(_told(entry) for entry in done))
 
 
-def _commit(one: Loaded, check: bool, loaded: list[Loaded]) -> dict[str, Any]:
-    entry: dict[str, Any] = {
+def _read(options: dict[str, Any], snapshot: Snapshot, changes: Callable[[], ChangeSet]) -> list[Loaded]:
+    return read_all(
+        options["paths"], snapshot, changes, options["partitions"], options["attributes"], options["check"], _progress
+    )
+
+
+def _entry(one: Loaded) -> dict[str, Any]:
+    return {
         "source": one.source,
         "rows": {table: frame.height for table, frame in one.changes.puts.items()},
         "version": None,
@@ -59,11 +67,15 @@ def _commit(one: Loaded, check: bool, loaded: list[Loaded]) -> dict[str, Any]:
         "locks": 0 if one.locks is None else one.locks.height,
         "unknown_datasets": one.unknown,
     }
-    if check or one.changes.is_empty():
+
+
+def _commit(run: turn.Turn, one: Loaded, loaded: list[Loaded]) -> dict[str, Any]:
+    entry = _entry(one)
+    if one.changes.is_empty():
         return entry
     _progress(f"committing {one.source}")
     try:
-        entry["version"] = client.commit(one.changes).version
+        entry["version"] = run.commit(one.changes).version
     except InventoryError:
         before = ", ".join(other.source for other in loaded[: loaded.index(one)]) or "nothing"
         _progress(f"{one.source} was not loaded; loaded before it: {before}")

@@ -9,8 +9,9 @@ from typing import Any, TextIO
 
 import polars as pl
 
-from inventory import client, entering, paths
+from inventory import client, entering, paths, turn
 from inventory.changes import NAMED
+from inventory.snapshot import Snapshot
 
 HELP = (
     "Give sites the path rules of FILE, in its order: lines SITE PROTOCOL PATTERN TEMPLATE [CHAIN]. They replace all rules "
@@ -24,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--site", help="list, or show --lfn, at this site")
     parser.add_argument("--lfn", help="show the physical name of this logical one at --site")
     parser.add_argument("--protocol", default="", help="with --lfn; without rules for it: backend + LFN")
-    parser.add_argument("--author", help="who the change is noted for (default: the login name)")
+    turn.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -35,8 +36,10 @@ def run(options: dict[str, Any], out: TextIO) -> None:
         out.write(json.dumps({"pfn": pfn}) if options["json"] else pfn)
         return
     if options["file"] is not None:
-        _replace(entering.rule_rows(entering.read_text(options["file"]), str(options["file"])), options["author"])
-    rows = [row for row in _present().iter_rows(named=True) if options["site"] in (None, row["site"])]
+        rules = entering.rule_rows(entering.read_text(options["file"]), str(options["file"]))
+        with turn.taken("inventory path-rules", options, file=str(options["file"])) as run:
+            _replace(run, rules)
+    rows = [row for row in _present(client.snapshot()).iter_rows(named=True) if options["site"] in (None, row["site"])]
     told = [" ".join(row[name] for name in _WORDS if row[name] is not None) for row in rows]
     out.write(json.dumps(rows, indent=2) if options["json"] else "\n".join(told) or "there are no path rules")
 
@@ -44,15 +47,16 @@ def run(options: dict[str, Any], out: TextIO) -> None:
 _WORDS = ("site", "protocol", "lfn_pattern", "pfn_template", "chain")
 
 
-def _present() -> pl.DataFrame:
+def _present(snapshot: Snapshot) -> pl.DataFrame:
     """All rules by site name."""
     return (
-        client.snapshot().named("path_rules").select(NAMED["path_rules"].names()).sort("site", "protocol", "position")
+        snapshot.named("path_rules").select(NAMED["path_rules"].names()).sort("site", "protocol", "position")
     ).collect()
 
 
-def _replace(rules: pl.DataFrame, author: str | None) -> None:
+def _replace(run: turn.Turn, rules: pl.DataFrame) -> None:
     # Two changes in one: what a rule at the same position had is deleted first, or an old chain would stay.
-    old = _present().join(rules, on=["site", "protocol"], how="semi")
-    entered = entering.changes(author, "inventory path-rules").delete("path_rules", old).put("path_rules", rules)
-    entering.commit(entered)
+    old = _present(run.snapshot()).join(rules, on=["site", "protocol"], how="semi")
+    entered = run.changes().delete("path_rules", old).put("path_rules", rules)
+    if not entered.is_empty():
+        run.commit(entered)

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from fnmatch import fnmatchcase
 from typing import Any, TextIO
 
-from inventory import client, entering
+from inventory import client, entering, turn
 from inventory.partitions import occupancy
 from inventory.snapshot import Snapshot
 from inventory.units import volume
@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("site", nargs="?", metavar="SITE")
     parser.add_argument("partition", nargs="?", metavar="PARTITION")
     parser.add_argument("quota", nargs="?", metavar="TB|none")
-    parser.add_argument("--author", help="who the change is noted for (default: the login name)")
+    turn.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -36,7 +36,9 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     if options["quota"] is not None:
         quota = entering.quota_bytes(options["quota"])
         rows = [{"site": site, "partition": options["partition"], "quota": quota} for site in chosen]
-        entering.commit(entering.changes(options["author"], "inventory quota").put("quotas", rows))
+        given = {name: options[name] for name in ("site", "partition", "quota")}
+        with turn.taken("inventory quota", options, **given) as run:
+            run.commit(run.changes().put("quotas", rows))
         snapshot = client.snapshot()
     rows = _rows(snapshot, chosen, options["partition"])
     listed = "\n".join(_told(row) for row in rows) or "there are no quotas"

@@ -8,7 +8,8 @@ from typing import Any, TextIO
 
 import polars as pl
 
-from inventory import client, entering
+from inventory import client, entering, turn
+from inventory.snapshot import Snapshot
 
 HELP = (
     "Change facts of one group, site or dataset, as in: set sites T2_US_MIT status=MORGUE; set --new makes one. "
@@ -22,21 +23,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("assignments", nargs="*", metavar="COLUMN=VALUE")
     parser.add_argument("--new", action="store_true", help="make it; refused when it is there")
-    parser.add_argument("--author", help="who the change is noted for (default: the login name)")
+    turn.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(options: dict[str, Any], out: TextIO) -> None:
     """Check the name, change, show what is there now."""
     table, name = options["table"], options["name"]
-    known = client.snapshot().frame(table)["name"].to_list()
-    if options["new"]:
-        entering.check_new(table, name, known)
-    else:
-        entering.check_known(table, [name], known)
+    _check_name(client.snapshot(), table, name, options["new"])
     if options["new"] or options["assignments"]:
         row = entering.set_row(table, name, options["assignments"])
-        entering.commit(entering.changes(options["author"], "inventory set").put(table, [row]))
+        with turn.taken("inventory set", options, table=table, name=name, values=options["assignments"]) as run:
+            _check_name(run.snapshot(), table, name, options["new"])
+            run.commit(run.changes().put(table, [row]))
     found = client.snapshot().frame(table).filter(pl.col("name") == name).row(0, named=True)
     told = "\n".join(f"{column}: {'' if value is None else value}" for column, value in found.items())
     out.write(json.dumps(found, indent=2) if options["json"] else told)
+
+
+def _check_name(snapshot: Snapshot, table: str, name: str, new: bool) -> None:
+    known = snapshot.frame(table)["name"].to_list()
+    if new:
+        entering.check_new(table, name, known)
+    else:
+        entering.check_known(table, [name], known)

@@ -16,7 +16,7 @@ from inventory import entering
 from inventory.errors import ChangeRefused
 from inventory.log_models import UpdateRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_redis")]
 
 PARTITIONS = "# who owns what\nDisk: site.storage_type == DISK\nTape: site.storage_type == MSS\nAll: [Disk, Tape]\n"
 

@@ -18,7 +18,7 @@ from tests.inventory.injecting import dataset, file, replica
 from tests.inventory.tables import TABLES as TEXTS
 from tests.inventory.tables import archived, write_tables
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_redis")]
 
 
 def command(*arguments: Any) -> str:
@@ -221,7 +221,7 @@ def test_export_can_be_loaded_again(inventory, tmp_path, form):
     counts = json.loads(command("export", exported, "--format", form, "--json"))["rows"]
     before = inventory.snapshot()
     assert counts["block_replicas"] == before.frame("block_replicas").height
-    inventory.commit(emptied(before))
+    inventory.commit(emptied(before, inventory.leader_token))
     assert inventory.snapshot().frame("blocks").is_empty()
     loaded(exported)
     after = inventory.snapshot()
@@ -232,10 +232,10 @@ def test_export_can_be_loaded_again(inventory, tmp_path, form):
     assert after.frame("quotas")["quota"].sort().equals(before.frame("quotas")["quota"].sort())
 
 
-def emptied(snapshot: Any) -> Any:
+def emptied(snapshot: Any, token: int) -> Any:
     from inventory.changes import ChangeSet
 
-    changes = ChangeSet("tester", 1)
+    changes = ChangeSet("tester", token)
     for table in ("datasets", "sites", "partitions"):
         changes.delete(table, snapshot.frame(table).select("name"))
     return changes
