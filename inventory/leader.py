@@ -13,10 +13,11 @@ from typing import Any
 
 from inventory import log
 from inventory.changes import ChangeSet
-from inventory.errors import InventoryUnavailable, LeadershipLost, VersionGone
+from inventory.errors import InventoryError, InventoryUnavailable, LeadershipLost, VersionGone
 from inventory.image import Image
 from inventory.log import Commit
 from inventory.resolve import resolve
+from inventory.resolve.delta import Delta
 from inventory.snapshot import Snapshot
 
 KEPT_VERSIONS = 16
@@ -41,6 +42,7 @@ class Leader:
         self._publish = publish
         self._lock = threading.Lock()
         self._failed = False
+        self._unsure = False
         used = image.next_ids()
         self._next_ids = {name: max(first, next_ids.get(name, 1)) for name, first in used.items()}
         self._images = deque([publish(image)], maxlen=KEPT_VERSIONS)
@@ -67,9 +69,11 @@ class Leader:
         with self._lock:
             if self._failed:
                 raise InventoryUnavailable("this server could not go on after a commit and has to be started again")
+            if self._unsure:
+                self._catch_up()
             first = log.answered(changes.transaction)
             if first is not None:
-                return first
+                return self._known(first)
             now = max(self.clock(), self.image.time)
             if changes.is_empty():
                 return Commit(self.image.version, changes.transaction, now, {})
@@ -80,18 +84,38 @@ class Leader:
         image = self.image
         return {"version": image.version, "time": image.time, "epoch": self.epoch, "counts": image.counts()}
 
+    def _known(self, first: Commit) -> Commit:
+        """The answer that a repeated change set got, once readers have its version."""
+        if first.version > self.image.version:
+            raise LeadershipLost(f"version {first.version} was written by another server, which leads now")
+        return first
+
     def _append(self, changes: ChangeSet, now: int) -> Commit:
         delta = resolve(self.image.snapshot(), changes, now, self._next_ids)
         version = self.image.version + 1
+        # When the database fails during COMMIT nobody knows whether the record is there.
+        self._unsure = True
         commit = log.append(self.epoch, changes, delta, version, now)
-        if commit.version != version:
-            return commit
-        # Committed: what fails from here on is made good by starting again from the log.
+        if commit.version == version:
+            self._applied(delta, version, now)
+        self._unsure = False
+        return self._known(commit)
+
+    def _catch_up(self) -> None:
+        """Apply what was committed although the database's answer did not come."""
+        row = log.leadership()
+        if row.epoch != self.epoch:
+            raise LeadershipLost(f"epoch {self.epoch} is over: epoch {row.epoch} leads")
+        for record in log.records_after(self.image.version, row.head):
+            self._applied(record.delta, record.sequence, record.time)
+        self._unsure = False
+
+    def _applied(self, delta: Delta, version: int, now: int) -> None:
+        """Have the version that is committed now. What fails here is made good by starting again from the log."""
         self._failed = True
         self._next_ids.update(delta.next_ids)
         try:
             self._images.append(self._publish(self.image.after(delta, version, now)))
-        except OSError as error:
+        except (OSError, InventoryError) as error:
             raise LeadershipLost(f"version {version} is committed, but its image cannot be written: {error}") from error
         self._failed = False
-        return commit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import OperationalError
 
 from inventory import client, followers, log
 from inventory.changes import ChangeSet
@@ -13,6 +14,7 @@ from inventory.log_models import UpdateRecord
 from inventory.models import Site
 from inventory.recovery import recovered
 from inventory.schema import TABLES
+from inventory.store import ImageUnreadable
 from tests.inventory.makers import random_changes, same, small
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +120,47 @@ def test_a_record_is_applied_to_the_tables_once(inventory):
     (record,) = log.records_after(0)
     assert (followers.apply(record), followers.apply(record)) == (1, 0)
     assert Site.objects.count() == 2
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_was_committed_though_the_answer_was_lost_is_there_before_anything_else(inventory, monkeypatch, again):
+    real = log.append
+
+    def unanswered(*arguments):
+        real(*arguments)
+        raise OperationalError("Lost connection to server during query")
+
+    monkeypatch.setattr(log, "append", unanswered)
+    changes = small()
+    with pytest.raises(OperationalError):
+        inventory.commit(changes)
+    monkeypatch.setattr(log, "append", real)
+    next_one = ChangeSet("a", 1).put("sites", [{"name": "X"}])
+    version = inventory.commit(changes if again else next_one).version
+    assert (version, log.leadership().head) == ((1, 1) if again else (2, 2))
+    assert inventory.snapshot(version=1).frame("files").height == 3
+    assert same(recovered(version)[0].snapshot().frame("sites"), inventory.snapshot().frame("sites"))
+
+
+def test_a_leader_in_whose_place_another_has_written_does_not_answer_for_it(inventory):
+    row = log.take_lead()
+    new = Leader(row.epoch, recovered(row.head)[0], row.next_ids)
+    changes = small()
+    new.commit(changes)
+    with pytest.raises(LeadershipLost, match="another server"):
+        inventory.commit(changes)
+
+
+def test_an_image_that_cannot_be_mapped_ends_the_leader_like_one_that_cannot_be_written(inventory):
+    def publish(image):
+        if image.version:
+            raise ImageUnreadable("files-0.arrow: Input/output error")
+        return image
+
+    row = log.take_lead()
+    leader = Leader(row.epoch, recovered(row.head)[0], row.next_ids, publish)
+    with pytest.raises(LeadershipLost, match="version 1 is committed"):
+        leader.commit(small())
 
 
 def test_a_change_set_of_many_parts_comes_back_whole(inventory, monkeypatch):
