@@ -43,7 +43,11 @@ class LeadershipLost(InventoryError):
 
 
 class InventoryUnavailable(InventoryError):
-    """No inventory server answers, or it cannot write now; trying again later is right."""
+    """No inventory server answers, or it cannot write now: nothing was changed; trying again later is right."""
+
+
+class OutcomeUnknown(InventoryUnavailable):
+    """Whether a change set was applied cannot be told now: send the same again, it is applied once."""
 
 
 class VersionGone(InventoryError):
@@ -52,3 +56,7 @@ class VersionGone(InventoryError):
 
 class InventoryDenied(InventoryError):
     """The inventory server refuses this process's token; the setting INVENTORY_TOKEN is not the server's."""
+
+
+class ImageUnreadable(InventoryError):
+    """The manifest or a file of an image cannot be read."""

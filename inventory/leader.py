@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from inventory import log
+from django.db import DatabaseError
+
+from inventory import database, log
 from inventory.changes import ChangeSet
-from inventory.errors import InventoryError, InventoryUnavailable, LeadershipLost, VersionGone
+from inventory.errors import InventoryError, InventoryUnavailable, LeadershipLost, OutcomeUnknown, VersionGone
 from inventory.image import Image
 from inventory.log import Commit
 from inventory.resolve import resolve
@@ -42,7 +44,7 @@ class Leader:
         self._publish = publish
         self._lock = threading.Lock()
         self._failed = False
-        self._unsure = False
+        self._unsure: frozenset[str] = frozenset()
         used = image.next_ids()
         self._next_ids = {name: max(first, next_ids.get(name, 1)) for name, first in used.items()}
         self._images = deque([publish(image)], maxlen=KEPT_VERSIONS)
@@ -64,13 +66,14 @@ class Leader:
         raise VersionGone(f"version {version} is not kept; the newest is {self.image.version}")
 
     def commit(self, changes: ChangeSet) -> Commit:
-        """Apply ``changes`` as a whole, once. Raises ChangeRefused, TurnLost, LeadershipLost, InventoryUnavailable."""
+        """Apply ``changes`` as a whole, once. Raises ChangeRefused, TurnLost, LeadershipLost, InventoryUnavailable,
+        OutcomeUnknown; after a DatabaseError nothing is changed.
+        """
         log.checked_sender(changes)
         with self._lock:
             if self._failed:
                 raise InventoryUnavailable("this server could not go on after a commit and has to be started again")
-            if self._unsure:
-                self._catch_up()
+            self._catch_up_for(changes)
             first = log.answered(changes.transaction)
             if first is not None:
                 return self._known(first)
@@ -90,25 +93,60 @@ class Leader:
             raise LeadershipLost(f"version {first.version} was written by another server, which leads now")
         return first
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the database has not told yet what became of a commit."""
+        return bool(self._unsure)
+
+    def settle(self) -> None:
+        """Learn what became of a commit that the database gave no answer to. Raises DatabaseError, LeadershipLost."""
+        with self._lock:
+            self._catch_up()
+
     def _append(self, changes: ChangeSet, now: int) -> Commit:
         delta = resolve(self.image.snapshot(), changes, now, self._next_ids)
         version = self.image.version + 1
         # When the database fails during COMMIT nobody knows whether the record is there.
-        self._unsure = True
-        commit = log.append(self.epoch, changes, delta, version, now)
+        self._unsure = frozenset({changes.transaction})
+        try:
+            commit = log.append(self.epoch, changes, delta, version, now)
+        except OutcomeUnknown as error:
+            return self._found_out(changes, error)
         if commit.version == version:
             self._applied(delta, version, now)
-        self._unsure = False
+        self._unsure = frozenset()
         return self._known(commit)
+
+    def _found_out(self, changes: ChangeSet, error: OutcomeUnknown) -> Commit:
+        """The answer to ``changes``, whose commit the database did not answer, if it tells now."""
+        self._catch_up_for(changes)
+        try:
+            first = log.answered(changes.transaction)
+        except DatabaseError as later:
+            raise error from later
+        if first is None:
+            raise InventoryUnavailable(f"{error}: it is not there, nothing was changed; try again") from error
+        return self._known(first)
+
+    def _catch_up_for(self, changes: ChangeSet) -> None:
+        """Nothing is answered, and nothing appended, on top of what may be there."""
+        try:
+            self._catch_up()
+        except DatabaseError as error:
+            if changes.transaction in self._unsure:
+                text = f"{database.reason(error)}; whether {changes.transaction} is committed is not known yet"
+                raise OutcomeUnknown(f"{text}; send the same again") from error
+            raise
 
     def _catch_up(self) -> None:
         """Apply what was committed although the database's answer did not come."""
-        row = log.leadership()
-        if row.epoch != self.epoch:
-            raise LeadershipLost(f"epoch {self.epoch} is over: epoch {row.epoch} leads")
+        if not self._unsure:
+            return
+        database.reconnect()
+        row = log.settled(self.epoch)
         for record in log.records_after(self.image.version, row.head):
             self._applied(record.delta, record.sequence, record.time)
-        self._unsure = False
+        self._unsure = frozenset()
 
     def _applied(self, delta: Delta, version: int, now: int) -> None:
         """Have the version that is committed now. What fails here is made good by starting again from the log."""

@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
+from inventory import database
 from inventory.changes import ChangeSet
-from inventory.errors import ChangeRefused, LeadershipLost, Problem, TurnLost
+from inventory.errors import ChangeRefused, LeadershipLost, OutcomeUnknown, Problem, TurnLost
 from inventory.log_models import LEADERSHIP_ROW, Leadership, UpdatePart, UpdateRecord, make_leadership
 from inventory.resolve.delta import Delta
 
 PART_BYTES = 4 * 1024 * 1024
-"""Largest piece of a record: twice this, when escaped, is below the smallest packet limit of common servers."""
+"""Largest piece of a record; smaller where the database does not take a statement of twice this, escaped."""
+
+_REST_OF_STATEMENT = 1024
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,49 @@ def append(epoch: int, changes: ChangeSet, delta: Delta, sequence: int, now: int
     """Commit ``delta`` as record ``sequence``: this *is* the change.
 
     Raises LeadershipLost when ``epoch`` is not the newest, TurnLost when the token is older than one already seen.
-    A transaction id that is known gets its first answer, and nothing is written.
+    A transaction id that is known gets its first answer, and nothing is written. Raises OutcomeUnknown when the database
+    was told to commit and did not answer (see :func:`settled`); after a DatabaseError nothing is written.
     """
     data = delta.to_bytes() if delta.tables() else b""
+    return database.repeated(lambda: _append(epoch, changes, delta, data, sequence, now), f"append record {sequence}")
+
+
+def settled(epoch: int) -> Leadership:
+    """Where the log ends, when no transaction that appends is under way any more. Raises LeadershipLost, DatabaseError.
+
+    The row's lock is what an append has until it is committed or gone, also one whose connection was lost.
+    """
     with transaction.atomic():
-        row = Leadership.objects.select_for_update().get(pk=LEADERSHIP_ROW)
-        if row.epoch != epoch:
-            raise LeadershipLost(f"epoch {epoch} is over: epoch {row.epoch} leads")
-        first = answered(changes.transaction)
-        if first is not None:
-            return first
+        return _locked(epoch)
+
+
+def _locked(epoch: int) -> Leadership:
+    row = Leadership.objects.select_for_update().get(pk=LEADERSHIP_ROW)
+    if row.epoch != epoch:
+        raise LeadershipLost(f"epoch {epoch} is over: epoch {row.epoch} leads")
+    return row
+
+
+def _append(epoch: int, changes: ChangeSet, delta: Delta, data: bytes, sequence: int, now: int) -> Commit:
+    complete = False
+    try:
+        with transaction.atomic():
+            first = _appended(epoch, changes, delta, data, sequence, now)
+            complete = first is None
+    except DatabaseError as error:
+        if complete and database.trouble(error) is not database.Trouble.CONFLICT:
+            raise OutcomeUnknown(
+                f"{database.reason(error)}; whether record {sequence} is committed is unknown"
+            ) from error
+        raise
+    return first or Commit(sequence, changes.transaction, now, delta.counts())
+
+
+def _appended(epoch: int, changes: ChangeSet, delta: Delta, data: bytes, sequence: int, now: int) -> Commit | None:
+    """Write the record within a transaction; or the first answer to it."""
+    row = _locked(epoch)
+    first = answered(changes.transaction)
+    if first is None:
         if changes.token < row.token:
             raise TurnLost(f"token {changes.token} of run {changes.run!r} is older than {row.token}, already seen")
         if row.head != sequence - 1:
@@ -91,7 +127,7 @@ def append(epoch: int, changes: ChangeSet, delta: Delta, sequence: int, now: int
         _write(changes, delta, data, sequence, epoch, now)
         row.head, row.token, row.next_ids = sequence, changes.token, {**row.next_ids, **delta.next_ids}
         row.save(update_fields=["head", "token", "next_ids"])
-    return Commit(sequence, changes.transaction, now, delta.counts())
+    return first
 
 
 def _write(changes: ChangeSet, delta: Delta, data: bytes, sequence: int, epoch: int, now: int) -> None:
@@ -99,8 +135,16 @@ def _write(changes: ChangeSet, delta: Delta, data: bytes, sequence: int, epoch: 
         sequence=sequence, epoch=epoch, transaction=changes.transaction, author=changes.author,
         service=changes.service, run=changes.run, token=changes.token, time=now, counts=delta.counts(), size=len(data),
     )  # fmt: skip
-    for number, start in enumerate(range(0, len(data), PART_BYTES)):
-        UpdatePart.objects.create(record=record, number=number, data=data[start : start + PART_BYTES])
+    size = _part_bytes(len(data))
+    for number, start in enumerate(range(0, len(data), size)):
+        UpdatePart.objects.create(record=record, number=number, data=data[start : start + size])
+
+
+def _part_bytes(size: int) -> int:
+    """Bytes of a record of ``size`` that one statement can take."""
+    if 2 * size + _REST_OF_STATEMENT <= database.LEAST_PACKET:
+        return PART_BYTES
+    return min(PART_BYTES, (database.packet_bytes() - _REST_OF_STATEMENT) // 2)
 
 
 def records_after(sequence: int, until: int | None = None) -> Iterator[Record]:
