@@ -6,103 +6,96 @@ question, and read by a plain walk down the stack, one block at a time.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from detox import history
-from detox.build import build_image
+from detox import history, monitor
 from detox.columns import ImageColumns, Part, columns_of
+from detox.given import CannotExplain, Given, given_of, given_of_site, image_of, set_moment
 from detox.image import Image
 from detox.models import Cycle, CycleSite
 from detox.segments import Array
-from inventory.errors import InventoryError
-from inventory.partitions import definitions
+from detox.standing import standing
 from inventory.policy.compiler import in_force, predicate_expression, with_variables
-from inventory.policy.facts import Facts
-from inventory.policy.model import Condition, Line, Policy, Predicate
-from inventory.policy.parser import parse_policy
+from inventory.policy.model import Line, Predicate
 from inventory.policy.variables import VARIABLES
-from inventory.snapshot import Snapshot
 
 _SHOWN_VALUES = 5
 
 
-class CannotExplain(InventoryError):
-    """The replica was not in the cycle, or what its decisions were made of is not kept."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the decisions on one dataset were made of (see ``history.read_inputs``), and ``image``, what came out for its blocks.
-
-    ``newest``: the newest last_update of the partition.
-    """
-
-    snapshot: Snapshot
-    policy: Policy
-    facts: Facts
-    image: pl.DataFrame
-    newest: int
-    now: int
-
-
 def of_cycle(cycle: Cycle, site: str, dataset: str) -> dict[str, Any]:
-    """The story of a dataset at a site in a cycle, with what the cycle says of the site. Raises :class:`CannotExplain`."""
+    """The story of a dataset (or of one block, ``dataset#block``) at a site in a cycle, with what the cycle says of the site.
+
+    ``values_kept``: whether the values can still be had; without them ``looks`` is empty. ``order``: see ``standing``.
+    Raises :class:`CannotExplain`.
+    """
     row = CycleSite.objects.filter(cycle=cycle, site=site).first()
     if row is None:
         raise CannotExplain(f"{site[:100]!r} is not a site of {cycle}")
-    story = explain(given_of(cycle, dataset), site, dataset)
-    return {"cycle": cycle.pk, "partition": cycle.partition, "site_reason": row.reason, **story}
+    dataset, _, block = dataset.partition("#")
+    head = {
+        "cycle": cycle.pk, "partition": cycle.partition, "site_reason": row.reason, "site_facts": _facts(cycle, row),
+        "values_kept": True,
+    }  # fmt: skip
+    if not history.has_inputs(cycle.pk):
+        return head | {"values_kept": False, **_recorded(cycle, site, dataset, block)}
+    story = explain(given_of(cycle, dataset), site, dataset, block)
+    texts = monitor.lines(cycle)
+    candidate = any(texts.get(entry["line"], "").startswith("Dismiss") for entry in story["outcome"])
+    return head | {"order": standing(given_of_site(cycle, site), site, dataset) if candidate else None, **story}
 
 
-def given_of(cycle: Cycle, dataset: str) -> Given:
-    """What the cycle kept that concerns the dataset. Raises :class:`CannotExplain`."""
-    try:
-        whole = history.scan(cycle.pk, "image")
-        image = whole.filter(pl.col("dataset") == dataset).collect()
-        snapshot, facts = history.read_inputs(cycle.pk, image["dataset_id"].unique())
-    except history.NotKept as error:
-        raise CannotExplain(str(error)) from error
-    newest = whole.select(pl.col("last_update").max()).collect().item() or 0
-    return Given(snapshot, parse_policy(cycle.policy, cycle.policy_file), facts, image, newest, cycle.now)
+def _facts(cycle: Cycle, row: CycleSite) -> dict[str, Any]:
+    trigger, stop = monitor.watermarks(cycle.policy)
+    return {
+        "quota": row.quota, "occupied_before": row.occupied_before, "occupied_after": row.occupied_after,
+        "triggered": row.triggered, "trigger": trigger, "stop": stop,
+    }  # fmt: skip
 
 
-def explain(given: Given, site: str, dataset: str) -> dict[str, Any]:
+def _recorded(cycle: Cycle, site: str, dataset: str, block: str) -> dict[str, Any]:
+    """What is left to tell when the values that lines saw are not kept any more."""
+    image = history.scan(cycle.pk, "image").filter(pl.col("dataset") == dataset, pl.col("site") == site).collect()
+    if block:
+        raise CannotExplain(f"{cycle}: what its decisions were made of is not kept any more; ask for the whole dataset")
+    outcome = _outcome(_here(image, site, dataset))
+    return {"site": site, "dataset": dataset, "block": "", "outcome": outcome, "looks": [], "order": None}
+
+
+def explain(given: Given, site: str, dataset: str, block: str = "") -> dict[str, Any]:
     """The story: ``outcome`` ([{decision, line, num_blocks, size}]) and ``looks``, one for each time that blocks were decided on for good.
 
     A look: ``others``, the replicas that there were elsewhere; ``lines``, each with ``number``, ``text``, ``in_force``,
-    ``tests`` ([{text, value, holds}]), ``left`` (blocks before it), ``taken``; ``decided``: the outcome's part; ``agrees``: whether
-    the walk decided as the cycle did, which it always should. Raises :class:`CannotExplain`.
+    ``tests`` ([{text, variable, operator, value, holds, num_holds}]), ``left`` (blocks before it), ``taken``; ``decided``: the
+    outcome's part; ``agrees``: whether the walk decided as the cycle did, which it always should. With ``block`` (a name), outcome and
+    looks are about this block, and tests of block variables tell its own value. Raises :class:`CannotExplain`.
     """
-    mine = given.image.with_row_index("row").filter(pl.col("site") == site)
+    mine = _here(given.image.with_row_index("row"), site, dataset)
+    if block:
+        mine = mine.filter(pl.col("block_id").is_in(_block_ids(given, block).implode()))
+        if mine.is_empty():
+            raise CannotExplain(f"{dataset[:200]!r} at {site} had no block {block[:100]!r} when the cycle looked")
+    image = image_of(given)
+    columns = given.columns(image)
+    replica = int(image.rows.replica[mine["row"][0]])
+    focus = int(mine["row"][0]) if block else None
+    looks = [_look(image, columns, given, replica, moment, decided, focus) for moment, decided in _moments(mine)]
+    return {"site": site, "dataset": dataset, "block": block, "outcome": _outcome(mine), "looks": looks}
+
+
+def _here(image: pl.DataFrame, site: str, dataset: str) -> pl.DataFrame:
+    mine = image.filter(pl.col("site") == site, pl.col("dataset") == dataset)
     if mine.is_empty():
         raise CannotExplain(f"{dataset[:200]!r} had nothing of the partition at {site} when the cycle looked")
-    image = _image(given)
-    names = {
-        predicate.variable for line in given.policy.stack if line.condition for predicate in line.condition.predicates
-    }
-    columns = ImageColumns(image, given.snapshot, given.facts, names, given.now)
-    replica = int(image.rows.replica[mine["row"][0]])
-    looks = [_look(image, columns, given, replica, moment, decided) for moment, decided in _moments(mine)]
-    return {"site": site, "dataset": dataset, "outcome": _outcome(mine), "looks": looks}
+    return mine
 
 
-def _image(given: Given) -> Image:
-    """The image at the start of the cycle, as far as it concerns the dataset. Its rows are those of ``given.image``."""
-    sites = tuple(given.image["site"].unique().sort())
-    there = Condition((Predicate("site.name", "in", sites),), None, None, "")
-    policy = dataclasses.replace(given.policy, on=(there,))
-    image, _ = build_image(given.snapshot, policy, definitions(given.snapshot), given.facts, given.now)
-    if len(given.image) != len(image.present):
-        raise CannotExplain("the cycle's inputs make another image now: a plugin has changed what a variable means")
-    image.newest = given.newest
-    return image
+def _block_ids(given: Given, block: str) -> pl.Series:
+    return given.snapshot.table("blocks").filter(pl.col("name") == block).select("block_id").collect()["block_id"]
 
 
 def _moments(mine: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -116,28 +109,18 @@ def _moments(mine: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
 
 
 def _look(
-    image: Image, columns: ImageColumns, given: Given, replica: int, moment: int, decided: pl.DataFrame
-) -> dict[str, Any]:
-    _set_moment(image, given, replica, moment)
+    image: Image, columns: ImageColumns, given: Given, replica: int, moment: int, decided: pl.DataFrame,
+    focus: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    set_moment(image, given, moment)
     rows, _ = image.rows_of(np.array([replica]))
-    walk = _Walk(image, columns, given, replica, rows)
+    walk = _Walk(image, columns, given, replica, rows, focus)
     lines = [walk.read(line) for line in given.policy.lines]
     wanted = dict(decided.filter(pl.col("row").is_in(rows)).select("row", "line").iter_rows())
     return {
         "moment": moment, "others": _others(image, replica), "lines": lines, "decided": _outcome(decided),
         "agrees": all(walk.decided.get(row) == line for row, line in wanted.items()),
     }  # fmt: skip
-
-
-def _set_moment(image: Image, given: Given, replica: int, moment: int) -> None:
-    """Make the image of the replica's dataset what it was after ``moment`` removals."""
-    then = given.image
-    image.present[:] = (then["gone_at"].fill_null(moment) >= moment).to_numpy()
-    changed = (then["reowned_at"].fill_null(moment) < moment).to_numpy()
-    numbers = {group: number for number, group in enumerate(given.snapshot.frame("groups")["group_id"])}
-    before, after = (then[name].replace_strict(numbers).to_numpy() for name in ("group_id", "new_group_id"))
-    image.set_owners(np.arange(len(then)), np.where(changed, after, before))
-    image.refresh(np.array([image.replica_dataset[replica]]))
 
 
 def _others(image: Image, replica: int) -> list[dict[str, Any]]:
@@ -155,10 +138,12 @@ def _others(image: Image, replica: int) -> list[dict[str, Any]]:
 
 
 class _Walk:
-    """Reads the stack for one replica; ``decided``: line number by row."""
+    """Reads the stack for one replica; ``decided``: line number by row. Told are the values of the row ``focus``, or of all."""
 
-    def __init__(self, image: Image, columns: ImageColumns, given: Given, replica: int, rows: Array) -> None:
-        self._columns, self._now, self._replica, self._left = columns, given.now, replica, rows
+    def __init__(
+        self, image: Image, columns: ImageColumns, given: Given, replica: int, rows: Array, focus: int | None
+    ) -> None:
+        self._columns, self._now, self._replica, self._left, self._focus = columns, given.now, replica, rows, focus
         self._site = np.array([image.replica_site[replica]])
         self.decided: dict[int, int] = {}
 
@@ -205,13 +190,14 @@ class _Walk:
             if len(found) == 1
             else found["holds"].to_numpy()
         )
-        value = _value(found[variable.name], variable.type)
+        values, told = found[variable.name], holds
+        own = np.flatnonzero(self._left == (-1 if self._focus is None else self._focus))
+        if len(own) and len(values) == len(holds):
+            values, told = values[own], holds[own]
         return {
-            "text": _text(predicate),
-            "value": value,
-            "holds": bool(holds.any()),
-            "num_holds": int(holds.sum()),
-        }, holds
+            "text": _text(predicate), "variable": variable.name, "operator": predicate.operator,
+            "value": _value(values, variable.type), "holds": bool(told.any()), "num_holds": int(holds.sum()),
+        }, holds  # fmt: skip
 
 
 def _text(predicate: Predicate) -> str:

@@ -9,11 +9,14 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from detox import history
-from detox.cycle import run_cycle
-from detox.explain import CannotExplain, explain, given_of, of_cycle
+from detox.counterfactual import kept
+from detox.cycle import run_cycle, try_cycle
+from detox.explain import explain, of_cycle
+from detox.given import CannotExplain, given_of
 from tests.detox import store
 from tests.detox.test_whole_inventory import GOLDEN, loaded  # noqa: F401 - a fixture
 
+LESS = store.POLICY.replace("< 0.5", "< 0.7")
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_redis", "history_dir")]
 
 
@@ -93,7 +96,7 @@ def test_a_line_whose_date_is_past_is_told_as_such(inventory) -> None:
 @pytest.mark.parametrize("case", ["watermark", "blocks"])
 def test_explanations_agree_with_all_decisions_of_a_whole_cycle(loaded, case: str) -> None:  # noqa: F811
     policy = store.parsed((GOLDEN / f"{case}.txt").read_text())
-    cycle = run_cycle(policy, "alice")
+    cycle = try_cycle(policy, "alice")
     image = history.read(cycle.pk, "image")
     pairs = (
         image.filter(image["gone_at"].is_not_null() | image["decision"].is_not_null())
@@ -113,8 +116,10 @@ def test_what_cannot_be_explained_is_told(inventory) -> None:
         with pytest.raises(CannotExplain, match=text):
             of_cycle(cycle, site, dataset)
     history.drop_inputs([cycle.pk])
+    story = of_cycle(cycle, "T2_A", "/Old/A/AOD")
+    assert (story["values_kept"], story["looks"], story["outcome"][0]["decision"]) == (False, [], "deleted")
     with pytest.raises(CannotExplain, match="not kept"):
-        of_cycle(cycle, "T2_A", "/Old/A/AOD")
+        of_cycle(cycle, "T2_A", "/Old/A/AOD#00000000-0000-0000-0000-000000000000")
 
 
 def test_the_command_tells_the_story(inventory) -> None:
@@ -129,3 +134,58 @@ def test_the_command_tells_the_story(inventory) -> None:
     assert json.loads(out.getvalue())["looks"][0]["lines"][0]["taken"] == 2
     with pytest.raises(CommandError, match="not a site"):
         call_command("detox", "explain", "latest", "T2_X", "/Raw/A/RAW")
+
+
+def test_a_block_is_told_with_its_own_values(inventory) -> None:
+    rows = store.dataset("/Mixed/A/AOD", 1000, sites=("T2_A",), blocks=2)
+    rows["block_replicas"][0]["last_update"] = 5
+    store.fill(inventory, rows, quota=store.TB)
+    text = store.POLICY.replace("Dismiss\n", "ProtectBlock blockreplica.last_update older_than 1970-01-02\nDismiss\n")
+    cycle = try_cycle(store.parsed(text), "alice")
+    old, new = (
+        of_cycle(cycle, "T2_A", f"/Mixed/A/AOD#{number:08x}-0000-0000-0000-000000000000") for number in range(2)
+    )
+    assert [(story["outcome"][0]["decision"], story["outcome"][0]["num_blocks"]) for story in (old, new)] == [
+        ("protected", 1), ("deleted", 1),
+    ]  # fmt: skip
+    values = [story["looks"][0]["lines"][3]["tests"][0] for story in (old, new)]
+    assert [(test["value"] == "1970-01-01 00:00:05", test["holds"]) for test in values] == [
+        (True, True),
+        (False, False),
+    ]
+    with pytest.raises(CannotExplain, match="no block"):
+        of_cycle(cycle, "T2_A", "/Mixed/A/AOD#nowhere")
+
+
+def test_candidates_are_told_their_place_in_the_order(inventory) -> None:
+    store.full_site(inventory)
+    cycle = try_cycle(store.parsed(LESS), "alice")
+    cycle.refresh_from_db()
+    first, second, left = (
+        of_cycle(cycle, "T2_A", name)["order"] for name in ("/Older/A/AOD", "/Old/A/AOD", "/New/A/AOD")
+    )
+    assert (first["deleted"], first["place"], first["of"], first["after"]) == (True, 1, 2, None)
+    assert (second["place"], second["after"], second["before"]) == (2, "/Older/A/AOD", None)
+    assert (left["deleted"], left["place"], left["after"], left["ahead"]) == (False, 1, "/Old/A/AOD", 0)
+    assert of_cycle(cycle, "T2_A", "/Raw/A/RAW")["order"] is None
+
+
+def test_the_story_tells_what_would_have_turned_it(inventory) -> None:
+    store.full_site(inventory)
+    cycle = try_cycle(store.parsed(LESS), "alice")
+    cycle.refresh_from_db()
+    found = kept.of_cycle(cycle, "T2_A", "/New/A/AOD")
+    assert (found["fate"], found["complete"]) == ("stays", True)
+    assert "It would have been deleted if its last update had been" in found["answers"][0]["text"]
+    out = io.StringIO()
+    call_command("detox", "explain", "latest", "T2_A", "/Old/A/AOD", stdout=out)
+    assert "number 2 of 2 that were deleted here as candidates, after /Older/A/AOD" in out.getvalue()
+    assert "It would have stayed if a lock had covered it." in out.getvalue()
+    with pytest.raises(CannotExplain, match="had nothing"):
+        kept.of_cycle(cycle, "T2_B", "/Old/A/AOD")
+    history.drop_inputs([cycle.pk])
+    with pytest.raises(CannotExplain, match="not kept"):
+        kept.of_cycle(cycle, "T2_A", "/New/A/AOD")
+    out = io.StringIO()
+    call_command("detox", "explain", "latest", "T2_A", "/New/A/AOD", "--json", stdout=out)
+    assert "changes" not in json.loads(out.getvalue())
