@@ -59,7 +59,7 @@ def findings(decisions: Decisions, settings: DetoxSettings, confirmed: Confirmed
     allowed = {} if confirmed is None else confirmed.sites
     decided = decisions.sites.filter(pl.sum_horizontal("protected", "kept", "deleted") > 0)
     whole = Finding(
-        None, decided["occupied_before"].sum(), decided["deleted"].sum(), sum(unconfirmed.values()),
+        None, int(decided["occupied_before"].sum()), int(decided["deleted"].sum()), sum(unconfirmed.values()),
         settings.guard_partition_share, _largest(deleted),
     )  # fmt: skip
     found = [] if _may(whole, sum(allowed.values())) else [whole]
