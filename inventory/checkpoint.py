@@ -1,7 +1,7 @@
 """Checkpoints: versions of the image on disk, from which a server starts quickly. They follow the log like the tables.
 
-A checkpoint is a directory ``<version>`` with a file per chunk and a manifest with their digests. Chunks that did not
-change are hard links to the last checkpoint's. It appears by one rename when everything is on the disk.
+A checkpoint is a directory ``<version>`` with a file per chunk and a manifest with their digests. Files are hard links to
+the last checkpoint's or the served image's where these are on the same file system. It appears by one rename when everything is on the disk.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import hashlib
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import polars as pl
-
-from inventory.errors import InventoryError, VersionGone
-from inventory.image import Chunks, Image
+from inventory.errors import ImageUnreadable, InventoryError, VersionGone
+from inventory.image import Image
+from inventory.packed import PackedRows
 from inventory.schema import TABLES
-from inventory.store import ImageUnreadable, mapped, read_manifest, synchronised, write_chunk, write_manifest
+from inventory.store import placed, read_chunks, read_manifest, synchronised, write_manifest
 
 KEPT = 3
 _MANIFEST = "manifest.json"
@@ -35,15 +35,23 @@ def newest_first(directory: Path) -> list[Path]:
 
 
 def load(checkpoint: Path) -> Image:
-    """The image of a checkpoint, mapped. Raises CheckpointDamaged."""
+    """The image of a checkpoint, mapped; every byte was checked. Raises CheckpointDamaged."""
     try:
         manifest = read_manifest(checkpoint / _MANIFEST)
         if manifest.get("digest") != _manifest_digest(manifest):
             raise CheckpointDamaged(f"{checkpoint / _MANIFEST} has changed since it was written; remove {checkpoint}")
-        chunks: Chunks = {name: {} for name in TABLES}
-        for name, parts in manifest["chunks"].items():
-            for number, (file, digest) in parts.items():
-                chunks[name][int(number)] = _checked(checkpoint, name, file, digest)
+        chunks = read_chunks(checkpoint, manifest, {})
+        digests = {file: digest for parts in manifest["chunks"].values() for file, _, digest in parts.values()}
+        # Digests are computed outside Python's lock.
+        with ThreadPoolExecutor() as pool:
+            for file, digest in zip(digests, pool.map(lambda file: _digest(checkpoint / file), digests), strict=True):
+                if digest != digests[file]:
+                    raise CheckpointDamaged(
+                        f"{checkpoint / file} has changed since it was written; remove {checkpoint}"
+                    )
+        for parts in chunks.values():
+            for rows in parts.values():
+                rows.parts("dataset_id" if TABLES[rows.table].chunked else TABLES[rows.table].key[0])
         return Image(int(manifest["version"]), int(manifest["time"]), chunks)
     except (VersionGone, ImageUnreadable, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointDamaged(f"{checkpoint}: {error}; remove it") from error
@@ -55,7 +63,7 @@ class Checkpoints:
     def __init__(self, directory: Path, kept: int = KEPT) -> None:
         self.directory, self.kept = directory, kept
         self.version: int | None = None
-        self._last: dict[tuple[str, int], tuple[pl.DataFrame, Path, str]] = {}
+        self._last: dict[tuple[str, int], tuple[PackedRows, Path, str]] = {}
 
     def write(self, image: Image) -> Path:
         """Write ``image``; returns the checkpoint's directory. Older ones than the last few are removed. Raises OSError."""
@@ -72,13 +80,13 @@ class Checkpoints:
         self.directory.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
-        names: dict[str, dict[str, tuple[str, str]]] = {name: {} for name in TABLES}
+        names: dict[str, dict[str, tuple[str, int, str]]] = {name: {} for name in TABLES}
         chunks = {}
         for name, parts in image.chunks.items():
             for number, rows in parts.items():
                 file = f"{name}-{number}.arrow"
                 digest = self._put(temporary, file, (name, number), rows)
-                names[name][str(number)] = (file, digest)
+                names[name][str(number)] = (file, rows.height, digest)
                 chunks[name, number] = (rows, final / file, digest)
         manifest = {"version": image.version, "time": image.time, "chunks": names}
         write_manifest(temporary / _MANIFEST, {**manifest, "digest": _manifest_digest(manifest)})
@@ -92,12 +100,12 @@ class Checkpoints:
         self._remove_old()
         return final
 
-    def _put(self, directory: Path, file: str, chunk: tuple[str, int], rows: pl.DataFrame) -> str:
+    def _put(self, directory: Path, file: str, chunk: tuple[str, int], rows: PackedRows) -> str:
         last = self._last.get(chunk)
         if last is not None and last[0] is rows and last[1].exists():
             os.link(last[1], directory / file)
             return last[2]
-        write_chunk(directory, file, rows)
+        placed(rows, directory / file)
         synchronised(directory / file)
         return _digest(directory / file)
 
@@ -108,16 +116,6 @@ class Checkpoints:
         older = [path for path in others if path not in newer]
         for path in [*newer, *older[self.kept - 1 :], *self.directory.glob(".*.tmp")]:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _checked(checkpoint: Path, name: str, file: str, digest: str) -> pl.DataFrame:
-    path = checkpoint / file
-    if _digest(path) != digest:
-        raise CheckpointDamaged(f"{path} has changed since it was written; remove {checkpoint}")
-    rows = mapped(path)
-    if rows.schema != TABLES[name].schema:
-        raise CheckpointDamaged(f"{path} has other columns than this version of Dynamo; remove {checkpoint}")
-    return rows
 
 
 def _digest(path: Path) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,20 +19,22 @@ from pyarrow import flight
 
 from inventory import log
 from inventory.changes import ChangeSet
-from inventory.errors import InventoryDenied, InventoryUnavailable, VersionGone
-from inventory.image import ChunkedSnapshot, Chunks
+from inventory.chunked import ChunkedSnapshot
+from inventory.errors import ImageUnreadable, InventoryDenied, InventoryUnavailable, VersionGone
 from inventory.log import Commit
+from inventory.packed import PackedRows
 from inventory.schema import TABLES
 from inventory.server import wire
 from inventory.server.flight import STREAM, stream_of
 from inventory.snapshot import Snapshot
-from inventory.store import CURRENT, ImageUnreadable, mapped, read_manifest
+from inventory.store import CURRENT, Pin, read_manifest
 
 _LOCK = "lock"
 _CONNECT_SECONDS = 10.0
 _COMMIT_SECONDS = 600.0
 _WAIT_SECONDS = 10.0
 _TRIES = 20
+_IDLE_SECONDS = 60.0
 
 
 class ServerBackend:
@@ -130,11 +134,11 @@ class _RemoteSnapshot(Snapshot):
         """The table ``name`` with the columns that ``schema.TABLES`` declares."""
         return self.frame(name).lazy()
 
-    def frame(self, name: str) -> pl.DataFrame:
+    def frame(self, name: str, *columns: str) -> pl.DataFrame:
         """The same, fetched once."""
         if name not in self._frames:
             self._frames[name] = self._server.table(name, self.version)
-        return self._frames[name]
+        return self._frames[name].select(columns) if columns else self._frames[name]
 
     def of_datasets(self, name: str, dataset_ids: pl.Series) -> pl.DataFrame:
         """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
@@ -142,13 +146,14 @@ class _RemoteSnapshot(Snapshot):
 
 
 class LocalImage:
-    """Versions mapped from the image directory of a server on this machine."""
+    """Versions mapped from the image directory of a server on this machine; the newest that was asked for stays open a while."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._lock = threading.Lock()
-        self._files: dict[str, pl.DataFrame] = {}
-        self._newest: Snapshot | None = None
+        self._newest: tuple[Pin, ChunkedSnapshot] | None = None
+        self._asked = 0.0
+        self._timer: threading.Timer | None = None
 
     def is_current(self) -> bool:
         """Whether a server publishes here, or died with nothing written to the log since by anybody."""
@@ -161,45 +166,65 @@ class LocalImage:
     def snapshot(self, at_least: int | None = None, version: int | None = None) -> Snapshot:
         """The newest version, or ``version``. Raises VersionGone, InventoryUnavailable."""
         if version is not None:
-            return self._opened(read_manifest(self._directory / f"{int(version)}.json"))
+            return self._of_number(int(version))
         deadline = time.monotonic() + _WAIT_SECONDS
-        for _ in range(_TRIES):
-            try:
-                snapshot = self._opened(read_manifest(self._directory / CURRENT))
-            except VersionGone:
-                # A newer version took the place of what the manifest named.
-                continue
-            while at_least is not None and snapshot.version < at_least and time.monotonic() < deadline:
-                time.sleep(0.01)
-                snapshot = self._opened(read_manifest(self._directory / CURRENT))
-            if at_least is not None and snapshot.version < at_least:
+        while True:
+            snapshot = self._current()
+            if at_least is None or snapshot.version >= at_least:
+                return snapshot
+            if time.monotonic() > deadline:
                 raise InventoryUnavailable(f"version {at_least} did not come: the newest is {snapshot.version}")
-            return snapshot
+            time.sleep(0.01)
+
+    def _current(self) -> Snapshot:
+        for _ in range(_TRIES):
+            path = self._directory / str(read_manifest(self._directory / CURRENT).get("manifest"))
+            with contextlib.suppress(VersionGone):
+                # Else a newer version took its place just now.
+                return self._opened(path)
         raise InventoryUnavailable(f"the image in {self._directory} lacks files that its manifest names")
 
-    def _opened(self, manifest: dict[str, Any]) -> Snapshot:
+    def _of_number(self, version: int) -> Snapshot:
+        for path in self._directory.glob(f"{version}.*.json"):
+            with contextlib.suppress(VersionGone):
+                return self._opened(path)
+        raise VersionGone(f"version {version} is not in {self._directory}")
+
+    def _opened(self, path: Path) -> Snapshot:
         with self._lock:
-            newest = self._newest
-            if (
-                newest is not None
-                and newest.version == manifest["version"]
-                and self._named(manifest) <= set(self._files)
-            ):
-                return newest
-            files: dict[str, pl.DataFrame] = {}
-            chunks: Chunks = {name: {} for name in TABLES}
-            for name in TABLES:
-                for number, file in manifest["chunks"].get(name, {}).items():
-                    rows = self._files.get(file)
-                    files[file] = chunks[name][int(number)] = mapped(self._directory / file) if rows is None else rows
-            snapshot = ChunkedSnapshot(chunks, manifest["version"], manifest["time"])
-            if newest is None or manifest["version"] >= newest.version or not self._named(manifest) & set(self._files):
-                self._files, self._newest = files, snapshot
+            self._asked = time.monotonic()
+            known: dict[str, PackedRows] = {}
+            if self._newest is not None:
+                pin, newest = self._newest
+                if pin.path == path:
+                    return newest
+                known = newest.files()
+            pin = Pin(path)
+            snapshot = ChunkedSnapshot(pin.chunks(known), pin.manifest["version"], pin.manifest["time"], pin)
+            if self._newest is None or self._is_current_file(path):
+                self._newest = pin, snapshot
+                self._wake()
             return snapshot
 
-    @staticmethod
-    def _named(manifest: dict[str, Any]) -> set[str]:
-        return {file for parts in manifest["chunks"].values() for file in parts.values()}
+    def _is_current_file(self, path: Path) -> bool:
+        return bool(read_manifest(self._directory / CURRENT).get("manifest") == path.name)
+
+    def _wake(self) -> None:
+        """Have an idle process let go: its version's files take space."""
+        # A process that was forked from here has the timer, but not its thread.
+        if self._timer is None or not self._timer.is_alive():
+            self._timer = threading.Timer(_IDLE_SECONDS, _let_idle_go, [weakref.ref(self)])
+            self._timer.daemon = True
+            self._timer.start()
+
+    def let_idle_go(self) -> None:
+        """Let the newest version go if nobody asked for a while."""
+        with self._lock:
+            self._timer = None
+            if time.monotonic() - self._asked >= _IDLE_SECONDS:
+                self._newest = None
+            else:
+                self._wake()
 
     def _is_held(self) -> bool:
         try:
@@ -210,6 +235,12 @@ class LocalImage:
         except FileNotFoundError:
             return False
         return False
+
+
+def _let_idle_go(reference: weakref.ref[LocalImage]) -> None:
+    image = reference()
+    if image is not None:
+        image.let_idle_go()
 
 
 __all__ = ["ImageUnreadable", "LocalImage", "ServerBackend"]

@@ -7,6 +7,7 @@ derives from the declarations here. Times are UTC in integer seconds, sizes in b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -27,28 +28,37 @@ DatasetStatus = pl.Enum(DATASET_STATUSES)
 OwnershipLevel = pl.Enum(OWNERSHIP_LEVELS)
 
 
+Packing = Literal["plain", "repeated", "uuid"]
+
+
 @dataclass(frozen=True)
 class Column:
-    """One column: ``unit`` is "bytes", "seconds" … or empty; ``nullable`` says whether null has a meaning."""
+    """One column: ``unit`` is "bytes", "seconds" … or empty; ``nullable`` says whether null has a meaning.
+
+    ``packed``: how its texts are kept (``packed/``): as they are, "repeated" ones once, or names made of a UUID as 16 bytes.
+    """
 
     name: str
     dtype: pl.DataType | type[pl.DataType]
     description: str
     unit: str = ""
     nullable: bool = False
+    packed: Packing = "plain"
 
 
 @dataclass(frozen=True)
 class Table:
     """One table; ``key`` names the columns rows are unique and sorted by.
 
-    A table with ``dataset_id`` is split into chunks by ranges of datasets; the others are one small chunk together.
+    A table with ``dataset_id`` is split into chunks by ranges of ``chunk_datasets`` datasets: few enough that rewriting a chunk
+    takes milliseconds, enough that there are not too many of them. The others are one small chunk each.
     """
 
     name: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     description: str
+    chunk_datasets: int = 1024
 
     @property
     def schema(self) -> pl.Schema:
@@ -60,9 +70,10 @@ class Table:
 
 
 def _column(
-    name: str, dtype: pl.DataType | type[pl.DataType], description: str, unit: str = "", nullable: bool = False
-) -> Column:
-    return Column(name, dtype, description, unit, nullable)
+    name: str, dtype: pl.DataType | type[pl.DataType], description: str, unit: str = "", nullable: bool = False,
+    packed: Packing = "plain",
+) -> Column:  # fmt: skip
+    return Column(name, dtype, description, unit, nullable, packed)
 
 
 _DATASET = _column("dataset_id", pl.UInt32, "dataset")
@@ -138,8 +149,8 @@ _TABLES = (
             _DATASET,
             _column("name", pl.String, "unique name"),
             _column("status", DatasetStatus, "production status"),
-            _column("data_type", pl.String, "e.g. mc, data"),
-            _column("software_version", pl.String, "X_Y_Z or X_Y_Z_suffix", nullable=True),
+            _column("data_type", pl.String, "e.g. mc, data", packed="repeated"),
+            _column("software_version", pl.String, "X_Y_Z or X_Y_Z_suffix", nullable=True, packed="repeated"),
             _column("is_open", pl.Boolean, "may get further blocks"),
             _column("last_update", pl.Int64, "last change of content", "seconds"),
             _column("usage_rank", pl.Float64, "given rank; null: computed from use", nullable=True),
@@ -155,7 +166,7 @@ _TABLES = (
         (
             _DATASET,
             _BLOCK,
-            _column("name", pl.String, "unique within the dataset"),
+            _column("name", pl.String, "unique within the dataset", packed="uuid"),
             _column("size", pl.Int64, "sum of its files", "bytes"),
             _column("num_files", pl.UInt32, "number of its files, known one by one or not"),
             _column("is_open", pl.Boolean, "may get further files"),
@@ -170,13 +181,14 @@ _TABLES = (
             _DATASET,
             _BLOCK,
             _column("file_id", pl.UInt64, "file"),
-            _column("directory", pl.String, "directory part of the LFN, without the last slash"),
-            _column("base_name", pl.String, "last part of the LFN"),
+            _column("directory", pl.String, "directory part of the LFN, without the last slash", packed="repeated"),
+            _column("base_name", pl.String, "last part of the LFN", packed="uuid"),
             _column("size", pl.Int64, "size", "bytes"),
             _column("adler32", pl.UInt32, "checksum; null: not known", nullable=True),
             _column("crc32", pl.UInt32, "checksum (POSIX cksum); null: not known", nullable=True),
         ),
         "files of blocks; a block of which files are only counted has none",
+        chunk_datasets=128,
     ),
     Table(
         "dataset_replicas",
@@ -215,6 +227,7 @@ _TABLES = (
             _column("file_id", pl.UInt64, "file that is present"),
         ),
         "files present in incomplete block replicas; a complete replica has no rows",
+        chunk_datasets=512,
     ),
 )
 

@@ -34,11 +34,11 @@ class Snapshot:
         """The table ``name`` with the columns that ``schema.TABLES`` declares."""
         return self._tables[name]
 
-    def frame(self, name: str) -> pl.DataFrame:
-        """The same, collected once."""
+    def frame(self, name: str, *columns: str) -> pl.DataFrame:
+        """The same, collected once; some ``columns`` alone may cost much less than all."""
         if name not in self._frames:
             self._frames[name] = self._tables[name].collect()
-        return self._frames[name]
+        return self._frames[name].select(columns) if columns else self._frames[name]
 
     def named(self, name: str) -> pl.LazyFrame:
         """The table with names beside ids: ``dataset``, ``site``, ``group``, ``block``, ``lfn`` where it has their ids."""

@@ -1,38 +1,50 @@
-"""The image as files that local readers map: Arrow files by chunk, and a manifest per version that lists them.
+"""The image as files that local readers map: a file per chunk, and a manifest per version that lists them.
 
-Writers make files under names that were never used and rename a manifest into place; readers hold what they have
-mapped whatever is unlinked later.
+Writers make files under names that were never used, then the version's manifest, then rename ``current.json`` into place. Whoever
+reads a version holds a shared lock on its manifest (a *pin*): its files stay as long as anybody does, and go soon after.
+The kernel ends the locks of processes that die.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
+import shutil
+import threading
 import time
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-import pyarrow as pa
-
-from inventory.errors import InventoryError, VersionGone
-from inventory.image import Chunks, Image
+from inventory.chunked import Chunks
+from inventory.errors import ImageUnreadable, VersionGone
+from inventory.image import Image
+from inventory.packed import PackedRows
 from inventory.schema import TABLES
 
 CURRENT = "current.json"
 _KEPT_SECONDS = 30
 
 
-class ImageUnreadable(InventoryError):
-    """The manifest or a file of an image cannot be read."""
+class Pin:
+    """A version that is read: as long as this object exists its files stay. ``manifest``: what the version consists of."""
 
+    def __init__(self, path: Path) -> None:
+        """Pin the version of the manifest at ``path``. Raises VersionGone, ImageUnreadable."""
+        self.path = path
+        descriptor = _opened(path)
+        self._end = weakref.finalize(self, os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if not os.fstat(descriptor).st_nlink:
+            raise VersionGone(f"{path} is not there any more")
+        self.manifest = read_manifest(path, descriptor)
 
-def write_chunk(directory: Path, name: str, rows: pl.DataFrame) -> None:
-    """Write ``rows`` so that they can be mapped; under a temporary name first."""
-    temporary = directory / f".{name}.tmp"
-    rows.write_ipc(temporary, compression="uncompressed")
-    temporary.rename(directory / name)
+    def chunks(self, known: dict[str, PackedRows]) -> Chunks:
+        """Its chunks; those of files in ``known`` are taken from there. Raises ImageUnreadable."""
+        return read_chunks(self.path.parent, self.manifest, known)
 
 
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
@@ -42,101 +54,173 @@ def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
     temporary.rename(path)
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest at ``path``. Raises VersionGone when there is none, ImageUnreadable when it is damaged."""
+def read_manifest(path: Path, descriptor: int | None = None) -> dict[str, Any]:
+    """The manifest at ``path`` (open already as ``descriptor``). Raises VersionGone, ImageUnreadable."""
+    own = _opened(path) if descriptor is None else os.dup(descriptor)
     try:
-        manifest = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise VersionGone(f"{path} is not there") from None
+        with os.fdopen(own, "rb") as stream:
+            manifest = json.loads(stream.read())
     except (OSError, ValueError) as error:
         raise ImageUnreadable(f"{path}: {error}") from error
-    if not isinstance(manifest, dict) or not {"version", "time", "chunks"} <= set(manifest):
+    if not isinstance(manifest, dict) or not {"version", "time"} <= set(manifest):
         raise ImageUnreadable(f"{path} is no manifest of an image")
     return manifest
 
 
-def mapped(path: Path) -> pl.DataFrame:
-    """The rows of a chunk's file, mapped. Raises VersionGone, ImageUnreadable."""
+def read_chunks(directory: Path, manifest: dict[str, Any], known: dict[str, PackedRows]) -> Chunks:
+    """The chunks that a manifest lists as files with their numbers of rows, in ``directory``. Raises ImageUnreadable."""
+    chunks: Chunks = {name: {} for name in TABLES}
     try:
-        # Arrow's own reader: Polars' copies what it reads.
-        with pa.memory_map(str(path)) as source:
-            rows = pl.from_arrow(pa.ipc.open_file(source).read_all(), rechunk=False)
-    except FileNotFoundError:
-        raise VersionGone(f"{path} is not there any more") from None
-    except (OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
-        raise ImageUnreadable(f"{path}: {error}") from error
-    if not isinstance(rows, pl.DataFrame):
-        raise ImageUnreadable(f"{path} holds no table")
-    return rows
+        for name, parts in manifest["chunks"].items():
+            for number, (file, height, *_) in parts.items():
+                chunks[name][int(number)] = known.get(file) or PackedRows(name, int(height), directory / file)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ImageUnreadable(
+            f"the manifest of version {manifest['version']} in {directory} is damaged: {error}"
+        ) from error
+    return chunks
+
+
+def placed(rows: PackedRows, path: Path) -> PackedRows:
+    """``rows`` in the file ``path``, by a link where that can be. Raises OSError."""
+    if rows.path is None:
+        temporary = path.with_name(f".{path.name}.tmp")
+        rows.write(temporary)
+        temporary.rename(path)
+    else:
+        try:
+            os.link(rows.path, path)
+        except OSError:
+            # Another file system, or one without links.
+            shutil.copyfile(rows.path, path)
+    return PackedRows(rows.table, rows.height, path)
+
+
+@dataclass
+class _Version:
+    """A version with a manifest; ``files``: its own, of one that an earlier server published."""
+
+    version: int
+    path: Path
+    since: float
+    files: frozenset[str] = frozenset()
 
 
 class Store:
     """The leader's side of the image directory: publishes versions, and takes away what nobody needs any more.
 
-    The last ``kept`` versions stay, and those younger than some seconds: readers that read a manifest just now
-    find its files.
+    The last ``kept`` versions stay, those younger than some seconds (readers read which one is current just now), and those
+    that are pinned.
     """
 
     def __init__(self, directory: Path, kept: int, about: dict[str, Any] | None = None) -> None:
         self.directory, self.kept, self._about = directory, kept, about or {}
         self._run = secrets.token_hex(4)
-        self._files: dict[tuple[str, int], tuple[pl.DataFrame, str]] = {}
-        self._manifests: list[tuple[float, Path, set[str]]] = []
+        self._files: dict[tuple[str, int], tuple[PackedRows, int]] = {}
+        self._versions: list[_Version] = []
+        self._retired: list[tuple[int, int, Path]] = []
+        self._lock = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True)
         self._foreign = self._left_by_others()
 
     def publish(self, image: Image) -> Image:
-        """Write what is new in ``image`` and make it the current version; returns it as mapped."""
+        """Write what is new in ``image`` and make it the current version; returns it as mapped, pinned. Raises OSError."""
+        with self._lock:
+            published = self._published(image)
+            self._clean()
+            return published
+
+    def clean(self) -> None:
+        """Remove the files that only versions need which are neither kept nor pinned."""
+        with self._lock:
+            self._clean()
+
+    def _published(self, image: Image) -> Image:
         chunks: Chunks = {name: {} for name in TABLES}
-        names: dict[str, dict[str, str]] = {name: {} for name in TABLES}
         for name, parts in image.chunks.items():
             for number, rows in parts.items():
-                chunks[name][number], names[name][str(number)] = self._written(name, number, rows, image.version)
-        manifest = {"version": image.version, "time": image.time, "chunks": names, **self._about}
-        path = self.directory / f"{image.version}.json"
-        write_manifest(path, manifest)
-        write_manifest(self.directory / CURRENT, manifest)
-        self._manifests.append((time.monotonic(), path, {file for parts in names.values() for file in parts.values()}))
-        self._clean()
-        return Image(image.version, image.time, chunks)
-
-    def _left_by_others(self) -> list[Path]:
-        """Files that go when the first version is published. What no reader can find goes now: there has to be room."""
-        files = [path for path in self.directory.iterdir() if path.suffix in (".arrow", ".tmp", ".json")]
-        try:
-            parts = read_manifest(self.directory / CURRENT)["chunks"]
-        except (VersionGone, ImageUnreadable):
-            parts = {}
-        named = {CURRENT, *(file for numbers in parts.values() for file in numbers.values())}
-        for path in files:
-            if path.name not in named:
-                path.unlink(missing_ok=True)
-        return [path for path in files if path.name in named]
-
-    def _written(self, table: str, number: int, rows: pl.DataFrame, version: int) -> tuple[pl.DataFrame, str]:
-        known = self._files.get((table, number))
-        if known is None or known[0] is not rows:
-            file = f"{table}-{number}-{version}-{self._run}.arrow"
-            write_chunk(self.directory, file, rows)
-            known = self._files[table, number] = (mapped(self.directory / file), file)
-        return known
+                chunks[name][number] = self._written(name, number, rows, image.version)
+        listed = {name: {number: (rows.path.name, rows.height) for number, rows in parts.items() if rows.path}
+                  for name, parts in chunks.items()}  # fmt: skip
+        path = self.directory / f"{image.version}.{self._run}.json"
+        write_manifest(path, {"version": image.version, "time": image.time, "chunks": listed})
+        pin = Pin(path)
+        current = {"version": image.version, "time": image.time, "manifest": path.name, **self._about}
+        write_manifest(self.directory / CURRENT, current)
+        for key in [key for key in self._files if key[1] not in chunks[key[0]]]:
+            self._retire(*self._files.pop(key), image.version)
+        self._versions.append(_Version(image.version, path, time.monotonic()))
+        return Image(image.version, image.time, chunks, pin)
 
     def _clean(self) -> None:
-        # What an earlier server left could be read until now.
-        for path in self._foreign:
-            if path.name != CURRENT and path != self._manifests[0][1]:
-                path.unlink(missing_ok=True)
-        self._foreign = []
+        if self._versions:
+            self._forget_foreign()
         old = time.monotonic() - _KEPT_SECONDS
-        gone: set[str] = set()
-        while len(self._manifests) > self.kept and self._manifests[0][0] < old:
-            _, path, files = self._manifests.pop(0)
-            path.unlink(missing_ok=True)
-            gone |= files
-        if gone:
-            used = {file for _, _, files in self._manifests for file in files}
-            for file in gone - used:
-                (self.directory / file).unlink(missing_ok=True)
+        late = [version for version in self._versions[: -self.kept] if version.since < old and _removed(version.path)]
+        if not late:
+            return
+        self._versions = [version for version in self._versions if version not in late]
+        numbers = [version.version for version in self._versions]
+        needed = [any(first <= number < end for number in numbers) for first, end, _ in self._retired]
+        for (_, _, path), stays in zip(self._retired, needed, strict=True):
+            if not stays:
+                path.unlink(missing_ok=True)
+        self._retired = [entry for entry, stays in zip(self._retired, needed, strict=True) if stays]
+
+    def _written(self, table: str, number: int, rows: PackedRows, version: int) -> PackedRows:
+        known = self._files.get((table, number))
+        if known is not None and known[0] is rows:
+            return rows
+        mapped = placed(rows, self.directory / f"{table}-{number}-{version}-{self._run}.arrow")
+        if known is not None:
+            self._retire(*known, version)
+        self._files[table, number] = (mapped, version)
+        return mapped
+
+    def _retire(self, rows: PackedRows, first: int, end: int) -> None:
+        """The file of ``rows`` was part of the versions from ``first`` to before ``end``."""
+        if rows.path is not None:
+            self._retired.append((first, end, rows.path))
+
+    def _left_by_others(self) -> list[_Version]:
+        """Versions of earlier servers. What no reader can find goes now: there has to be room."""
+        found = []
+        try:
+            current = read_manifest(self.directory / CURRENT).get("manifest")
+        except (VersionGone, ImageUnreadable):
+            current = None
+        for path in self.directory.glob("[0-9]*.json"):
+            if path.name != current and _removed(path):
+                continue
+            try:
+                manifest = read_manifest(path)
+                chunks = read_chunks(self.directory, manifest, {})
+            except (VersionGone, ImageUnreadable):
+                path.unlink(missing_ok=True)
+                continue
+            files = frozenset(rows.path.name for parts in chunks.values() for rows in parts.values() if rows.path)
+            found.append(_Version(int(manifest["version"]), path, 0.0, files))
+        self._sweep(found)
+        return found
+
+    def _forget_foreign(self) -> None:
+        # What an earlier server left could be read until now.
+        left = [version for version in self._foreign if not _removed(version.path)]
+        if len(left) < len(self._foreign):
+            self._foreign = left
+            self._sweep(left)
+
+    def _sweep(self, foreign: list[_Version]) -> None:
+        """Remove files that are neither this server's nor of ``foreign`` versions."""
+        named = {
+            CURRENT,
+            *(version.path.name for version in foreign),
+            *(file for version in foreign for file in version.files),
+        }
+        for path in self.directory.iterdir():
+            own = path.name.endswith((f"-{self._run}.arrow", f".{self._run}.json"))
+            if not own and path.name not in named and path.suffix in (".arrow", ".tmp", ".json"):
+                path.unlink(missing_ok=True)
 
 
 def synchronised(path: Path) -> None:
@@ -146,3 +230,28 @@ def synchronised(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise VersionGone(f"{path} is not there") from None
+    except OSError as error:
+        raise ImageUnreadable(f"{path}: {error}") from error
+
+
+def _removed(manifest: Path) -> bool:
+    """Whether nobody had pinned the version of ``manifest``, which is gone now."""
+    try:
+        descriptor = os.open(manifest, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        manifest.unlink(missing_ok=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -79,9 +79,13 @@ class ServerProcess:
             image, source = recovered(row.head, self.places.checkpoints)
             self._tables = followers.position()
             about = {"epoch": row.epoch, "host": row.host, "process": row.process, "url": row.url}
-            store = Store(self.places.image, self.settings.kept_versions, about)
-            self._leader = Leader(row.epoch, image, row.next_ids, store.publish)
-            _LOG.info("inventory_leads", epoch=row.epoch, version=image.version, source=source, url=row.url)
+            self._store = Store(self.places.image, self.settings.kept_versions, about)
+            self._leader = Leader(row.epoch, image, row.next_ids, self._store.publish)
+            # Its chunks are those of the checkpoint: what is served now has its own names.
+            del image
+            _LOG.info(
+                "inventory_leads", epoch=row.epoch, version=self._leader.image.version, source=source, url=row.url
+            )
             server = FlightServer(
                 self.places.url, self.places.token, self._leader, self.status, self._work.set, self._lose
             )
@@ -178,7 +182,7 @@ class ServerProcess:
         self._loop(step, self._work)
 
     def _checkpoint(self) -> None:
-        """Write checkpoints, the last one at a stop."""
+        """Write checkpoints, the last one at a stop; remove what readers have let go."""
         last, not_before = time.monotonic(), 0.0
 
         def write() -> float:
@@ -192,6 +196,7 @@ class ServerProcess:
             return _RETRY_SECONDS
 
         def step() -> float:
+            self._store.clean()
             behind = self._leader.image.version - (self._checkpoints.version or 0)
             late = time.monotonic() - last > self.settings.checkpoint_seconds
             due = behind >= self.settings.checkpoint_records or (behind and late)

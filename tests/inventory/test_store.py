@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from inventory import store as store_module
 from inventory.changes import ChangeSet
-from inventory.errors import InventoryUnavailable, VersionGone
-from inventory.image import CHUNK_DATASETS, Image
+from inventory.errors import ImageUnreadable, InventoryUnavailable, VersionGone
+from inventory.image import Image
 from inventory.packing import PackingDamaged, pack, unpack
 from inventory.remote import LocalImage
 from inventory.resolve import resolve
 from inventory.schema import TABLES
-from inventory.store import ImageUnreadable, Store, mapped, read_manifest
+from inventory.store import Store, read_manifest
 from tests.inventory.makers import D, same, small
 
 
@@ -40,18 +42,92 @@ def test_a_mapped_version_is_the_image_and_only_changed_chunks_are_written(tmp_p
         assert same(opened.frame(name), second.snapshot().frame(name)), name
 
 
-def test_old_versions_go_and_what_is_mapped_stays(tmp_path, monkeypatch):
+def test_old_versions_go_when_nobody_reads_them_and_what_is_held_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module, "_KEPT_SECONDS", -1)
     store, image = Store(tmp_path, kept=2), Image.from_frames({})
     reader, held = LocalImage(tmp_path), []
     for number in range(8):
         image = store.publish(grown(image, number))
         held.append(reader.snapshot())
+    counted = [snapshot.table("files").select(pl.len()).collect().item() for snapshot in held]
+    assert counted == [3, *range(4, 11)]
+    assert reader.snapshot(version=1).frame("files").height == 3
+    del held
+    store.clean()
     assert len(list(tmp_path.glob("[0-9]*.json"))) == 2
-    assert [snapshot.table("files").select(pl.len()).collect().item() for snapshot in held] == [3, *range(4, 11)]
     with pytest.raises(VersionGone):
         reader.snapshot(version=1)
     assert reader.snapshot(version=7).frame("files").height == 9
+
+
+def test_a_version_that_is_read_outlives_its_files_even_if_somebody_removes_them(tmp_path):
+    store = Store(tmp_path, kept=1)
+    image = store.publish(grown(Image.from_frames({}), 0))
+    held = LocalImage(tmp_path).snapshot()
+    names = {name: held.frame(name) for name in TABLES}
+    for path in tmp_path.glob("*.arrow"):
+        path.unlink()
+    assert all(same(held.frame(name), names[name]) for name in TABLES)
+    assert held.table("files").collect().equals(names["files"])
+    assert image.version == held.version
+
+
+@pytest.mark.slow
+def test_two_hundred_commits_take_no_more_space_than_what_is_kept_and_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "_KEPT_SECONDS", -1)
+    store = Store(tmp_path, kept=2)
+    image = store.publish(grown(Image.from_frames({}), 0))
+    reader = LocalImage(tmp_path)
+    reading, first = reader.snapshot(), used(tmp_path)
+    spaces = []
+    for number in range(1, 201):
+        image = store.publish(grown(image, number))
+        reader.snapshot()
+        spaces.append(used(tmp_path))
+        if number == 100:
+            assert reading.frame("files").height == 3
+            del reading
+    # Kept are two versions; until the middle the first was read, too.
+    assert (
+        max(files for files, _ in spaces[:100]) <= 4 * first[0]
+        and max(files for files, _ in spaces[101:]) <= 3 * first[0]
+    )
+    assert max(size for _, size in spaces[101:]) < 4 * first[1]
+    assert len(list(Path("/proc/self/fd").iterdir())) < 60
+
+
+def used(directory):
+    """Number and bytes of the files in a directory."""
+    sizes = [path.stat().st_size for path in directory.iterdir()]
+    return len(sizes), sum(sizes)
+
+
+def test_a_process_that_reads_nothing_for_a_while_lets_its_version_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "_KEPT_SECONDS", -1)
+    monkeypatch.setattr("inventory.remote._IDLE_SECONDS", 0.05)
+    store, reader = Store(tmp_path, kept=1), LocalImage(tmp_path)
+    image = store.publish(grown(Image.from_frames({}), 0))
+    assert reader.snapshot().version == 1
+    image = store.publish(grown(image, 1))
+    deadline = time.monotonic() + 30
+    while len(list(tmp_path.glob("[0-9]*.json"))) > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        store.clean()
+    assert reader.snapshot().version == image.version
+
+
+def test_a_version_of_an_earlier_server_stays_for_those_who_read_it(tmp_path):
+    image = Store(tmp_path, kept=2).publish(grown(Image.from_frames({}), 1))
+    held = LocalImage(tmp_path).snapshot()
+    store = Store(tmp_path, kept=2)
+    store.publish(Image(image.version, image.time, image.chunks))
+    del image
+    store.clean()
+    assert held.frame("files").height == 3 and len(list(tmp_path.glob("*.json"))) == 3
+    del held
+    store.clean()
+    assert len(list(tmp_path.glob("*.json"))) == 2
 
 
 def test_files_of_an_earlier_server_go_when_the_new_one_has_published(tmp_path):
@@ -59,7 +135,9 @@ def test_files_of_an_earlier_server_go_when_the_new_one_has_published(tmp_path):
     earlier = set(tmp_path.glob("*.arrow"))
     store = Store(tmp_path, kept=2)
     assert LocalImage(tmp_path).snapshot().frame("files").height == 3
-    store.publish(image)
+    store.publish(Image(image.version, image.time, image.chunks))
+    del image
+    store.clean()
     assert not earlier & set(tmp_path.glob("*.arrow"))
     assert LocalImage(tmp_path).snapshot().frame("files").height == 3
 
@@ -67,13 +145,14 @@ def test_files_of_an_earlier_server_go_when_the_new_one_has_published(tmp_path):
 def test_what_a_server_left_that_no_reader_can_find_makes_room_before_the_first_version(tmp_path):
     """Else a server that cannot start for lack of space would leave another half image at every attempt."""
     image = Store(tmp_path, kept=2).publish(grown(Image.from_frames({}), 1))
-    named = {path.name for path in tmp_path.glob("*.arrow")}
+    named = {path.name for path in tmp_path.iterdir()}
     for name in ("files-7-1-aaaaaaaa.arrow", ".files-8-1-aaaaaaaa.arrow.tmp", "0.json"):
         (tmp_path / name).write_bytes(b"left by an attempt that ran out of space")
     Store(tmp_path, kept=2)
-    assert {path.name for path in tmp_path.iterdir()} == {*named, "current.json"}
+    assert {path.name for path in tmp_path.iterdir()} == named
     assert same(LocalImage(tmp_path).snapshot().frame("files"), image.snapshot().frame("files"))
     (tmp_path / "current.json").write_text("{")
+    del image
     Store(tmp_path, kept=2)
     assert {path.name for path in tmp_path.iterdir()} == {"current.json"}
 
@@ -117,26 +196,25 @@ def test_damaged_files_are_told(tmp_path):
         (tmp_path / name).write_text(content)
         with pytest.raises(ImageUnreadable):
             read_manifest(tmp_path / name)
-    (tmp_path / "x.arrow").write_bytes(b"nothing of it" * 10)
-    with pytest.raises(ImageUnreadable):
-        mapped(tmp_path / "x.arrow")
-    with pytest.raises(VersionGone):
-        mapped(tmp_path / "y.arrow")
     Store(tmp_path / "image", kept=1).publish(Image.from_frames({}))
     next((tmp_path / "image").glob("groups-*")).unlink()
+    with pytest.raises(VersionGone):
+        LocalImage(tmp_path / "image").snapshot().frame("groups")
+    next((tmp_path / "image").glob("0.*.json")).unlink()
     with pytest.raises(InventoryUnavailable, match="lacks files"):
         LocalImage(tmp_path / "image").snapshot()
 
 
 def test_datasets_are_looked_up_in_their_chunks_only():
-    names = [{"name": f"/d{number}/x/Y"} for number in range(CHUNK_DATASETS + 10)]
+    chunk = TABLES["datasets"].chunk_datasets
+    names = [{"name": f"/d{number}/x/Y"} for number in range(chunk + 10)]
     changes = ChangeSet("a", 1).put("datasets", names)
     image = Image.from_frames({})
     image = image.after(resolve(image.snapshot(), changes, 1), 1, 1)
     assert sorted(image.chunks["datasets"]) == [0, 1]
-    ids = pl.Series("dataset_id", [CHUNK_DATASETS + 5, 3], dtype=pl.UInt32)
+    ids = pl.Series("dataset_id", [chunk + 5, 3], dtype=pl.UInt32)
     found = image.snapshot().of_datasets("datasets", ids)
-    assert found["dataset_id"].to_list() == [3, CHUNK_DATASETS + 5]
+    assert found["dataset_id"].to_list() == [3, chunk + 5]
     assert image.snapshot().table("datasets").select(pl.len()).collect().item() == len(names)
 
 
