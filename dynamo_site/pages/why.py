@@ -7,9 +7,15 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from detox import explain, monitor
+from detox import explain, given, monitor
+from detox.counterfactual import kept
+from detox.counterfactual.search import Limits
+from detox.models import Cycle
+from detox.report import order_text
 from dynamo_site.pages.detox import cycle_called
 from dynamo_site.pages.shell import page
+
+_SECONDS = 15.0
 
 
 @require_safe
@@ -21,15 +27,23 @@ def why(request: HttpRequest, number: int) -> HttpResponse:
     asked = {"cycle": row.pk, "site": place, "dataset": dataset}
     try:
         story = explain.of_cycle(row, place, dataset)
-    except explain.CannotExplain as error:
+        changes = _changes(request, row, place, dataset) if story["values_kept"] else None
+    except given.CannotExplain as error:
         told = asked | {"error": str(error)}
         return page(request, "detox", "detox_why", told, http_status=404, row=row, at_site=at_site)
     texts = monitor.lines(row)
     outcome = [entry | {"text": texts.get(entry["line"], "")} for entry in story["outcome"]]
     return page(
-        request, "detox", "detox_why", asked | {"story": story | {"outcome": outcome}}, row=row, at_site=at_site,
-        looks=[_look(look) for look in story["looks"]],
+        request, "detox", "detox_why", asked | {"story": story | {"outcome": outcome}, "changes": changes}, row=row,
+        at_site=at_site, order=order_text(story["order"]) if story["order"] else "", looks=[_look(look) for look in story["looks"]],
     )  # fmt: skip
+
+
+def _changes(request: HttpRequest, row: Cycle, place: str, dataset: str) -> dict[str, Any] | None:
+    """What would have turned it; of a large cycle only when that is asked for, as it takes long."""
+    if "changes" not in request.GET and not kept.is_quick(row):
+        return None
+    return kept.of_cycle(row, place, dataset, Limits(seconds=_SECONDS))
 
 
 def _look(look: dict[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,9 @@ def test_what_pages_tell(client, filled: Filled) -> None:
     assert "/Old/A/AOD" in site and "/Raw/A/RAW" not in site
     why = text_of(client, reverse("detox-why", args=[filled.deleting]) + "?site=T2_A&dataset=/Raw/A/RAW")
     assert "by line 1" in why and "matched, decided 2 of 2 blocks" in why and "were not reached" in why
+    assert "What would have turned it" in why and "Nothing that was tried" in why
+    older = text_of(client, reverse("detox-why", args=[filled.deleting]) + "?site=T2_A&dataset=/Older/A/AOD")
+    assert "It would have stayed if" in older and "In the order of deletion: number 1 of" in older
     assert "Protect dataset.name == /*/*/RAW" in text_of(client, reverse("detox-policy", args=[filled.deleting]))
     found = text_of(client, reverse("detox-cycle", args=[filled.deleting]) + "?q=/Older/*")
     assert found.count('href="/detox/') > 2 and "/Older/A/AOD" in found
