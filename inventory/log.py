@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import DatabaseError, transaction
 
 from inventory import database
 from inventory.changes import ChangeSet
-from inventory.errors import ChangeRefused, LeadershipLost, OutcomeUnknown, Problem, TurnLost
+from inventory.errors import ChangeRefused, LeadershipLost, OutcomeUnknown, Problem, RecordsDropped, TurnLost
 from inventory.log_models import LEADERSHIP_ROW, Leadership, UpdatePart, UpdateRecord, make_leadership
 from inventory.resolve.delta import Delta
 
@@ -28,6 +28,20 @@ class Commit:
     transaction: str
     time: int
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record to be: ``changes`` resolved to ``delta``, with its ``sequence`` number and ``time`` in UTC seconds."""
+
+    changes: ChangeSet
+    delta: Delta
+    sequence: int
+    time: int
+
+    def commit(self) -> Commit:
+        """The answer to its sender."""
+        return Commit(self.sequence, self.changes.transaction, self.time, self.delta.counts())
 
 
 @dataclass(frozen=True)
@@ -69,19 +83,27 @@ def resign(epoch: int) -> None:
 
 def answered(transaction_id: str) -> Commit | None:
     """The answer that the change set with this transaction id got, if it was committed."""
-    record = UpdateRecord.objects.filter(transaction=transaction_id).first()
-    return None if record is None else Commit(record.sequence, record.transaction, record.time, record.counts)
+    return answers([transaction_id]).get(transaction_id)
 
 
-def append(epoch: int, changes: ChangeSet, delta: Delta, sequence: int, now: int) -> Commit:
-    """Commit ``delta`` as record ``sequence``: this *is* the change.
+def answers(transaction_ids: Iterable[str]) -> dict[str, Commit]:
+    """The same for several, by transaction id; those that were not committed are not in it."""
+    records = UpdateRecord.objects.filter(transaction__in=list(transaction_ids))
+    return {
+        record.transaction: Commit(record.sequence, record.transaction, record.time, record.counts)
+        for record in records
+    }
 
-    Raises LeadershipLost when ``epoch`` is not the newest, TurnLost when the token is older than one already seen.
-    A transaction id that is known gets its first answer, and nothing is written. Raises OutcomeUnknown when the database
-    was told to commit and did not answer (see :func:`settled`); after a DatabaseError nothing is written.
+
+def append(epoch: int, entries: Sequence[Entry]) -> dict[str, Commit | TurnLost]:
+    """Commit ``entries``, whose sequence numbers follow each other, in one transaction: this *is* the change.
+
+    If some may not be written (their transaction id is known, or their token is older than one already seen) nothing is, and
+    the answers to these are returned. Raises LeadershipLost when ``epoch`` is not the newest, OutcomeUnknown when the
+    database was told to commit and did not answer (see :func:`settled`); after a DatabaseError nothing is written.
     """
-    data = delta.to_bytes() if delta.tables() else b""
-    return database.repeated(lambda: _append(epoch, changes, delta, data, sequence, now), f"append record {sequence}")
+    packed = [entry.delta.to_bytes() if entry.delta.tables() else b"" for entry in entries]
+    return database.repeated(lambda: _append(epoch, entries, packed), f"append record {entries[0].sequence}")
 
 
 def settled(epoch: int) -> Leadership:
@@ -100,40 +122,56 @@ def _locked(epoch: int) -> Leadership:
     return row
 
 
-def _append(epoch: int, changes: ChangeSet, delta: Delta, data: bytes, sequence: int, now: int) -> Commit:
+def _append(epoch: int, entries: Sequence[Entry], packed: Sequence[bytes]) -> dict[str, Commit | TurnLost]:
     complete = False
     try:
         with transaction.atomic():
-            first = _appended(epoch, changes, delta, data, sequence, now)
-            complete = first is None
+            turned_away = _appended(epoch, entries, packed)
+            complete = not turned_away
     except DatabaseError as error:
         if complete and database.trouble(error) is not database.Trouble.CONFLICT:
+            numbers = " ".join(str(entry.sequence) for entry in entries)
             raise OutcomeUnknown(
-                f"{database.reason(error)}; whether record {sequence} is committed is unknown"
+                f"{database.reason(error)}; whether record {numbers} is committed is unknown"
             ) from error
         raise
-    return first or Commit(sequence, changes.transaction, now, delta.counts())
+    return turned_away
 
 
-def _appended(epoch: int, changes: ChangeSet, delta: Delta, data: bytes, sequence: int, now: int) -> Commit | None:
-    """Write the record within a transaction; or the first answer to it."""
+def _appended(epoch: int, entries: Sequence[Entry], packed: Sequence[bytes]) -> dict[str, Commit | TurnLost]:
+    """Write the records within a transaction; or the answers to those that may not be written."""
     row = _locked(epoch)
-    first = answered(changes.transaction)
-    if first is None:
-        if changes.token < row.token:
-            raise TurnLost(f"token {changes.token} of run {changes.run!r} is older than {row.token}, already seen")
-        if row.head != sequence - 1:
-            raise LeadershipLost(f"the log is at {row.head}, not {sequence - 1}: another process wrote with this epoch")
-        _write(changes, delta, data, sequence, epoch, now)
-        row.head, row.token, row.next_ids = sequence, changes.token, {**row.next_ids, **delta.next_ids}
-        row.save(update_fields=["head", "token", "next_ids"])
-    return first
+    turned_away = _turned_away(entries, row.token)
+    if turned_away:
+        return turned_away
+    if row.head != entries[0].sequence - 1:
+        raise LeadershipLost(
+            f"the log is at {row.head}, not {entries[0].sequence - 1}: another process wrote with this epoch"
+        )
+    for entry, data in zip(entries, packed, strict=True):
+        _write(epoch, entry, data)
+        row.next_ids = {**row.next_ids, **entry.delta.next_ids}
+    row.head, row.token = entries[-1].sequence, entries[-1].changes.token
+    row.save(update_fields=["head", "token", "next_ids"])
+    return {}
 
 
-def _write(changes: ChangeSet, delta: Delta, data: bytes, sequence: int, epoch: int, now: int) -> None:
+def _turned_away(entries: Sequence[Entry], token: int) -> dict[str, Commit | TurnLost]:
+    found: dict[str, Commit | TurnLost] = {**answers(entry.changes.transaction for entry in entries)}
+    for changes in (entry.changes for entry in entries if entry.changes.transaction not in found):
+        if changes.token < token:
+            text = f"token {changes.token} of run {changes.run!r} is older than {token}, already seen"
+            found[changes.transaction] = TurnLost(text)
+        token = max(token, changes.token)
+    return found
+
+
+def _write(epoch: int, entry: Entry, data: bytes) -> None:
+    changes = entry.changes
     record = UpdateRecord.objects.create(
-        sequence=sequence, epoch=epoch, transaction=changes.transaction, author=changes.author,
-        service=changes.service, run=changes.run, token=changes.token, time=now, counts=delta.counts(), size=len(data),
+        sequence=entry.sequence, epoch=epoch, transaction=changes.transaction, author=changes.author,
+        service=changes.service, run=changes.run, token=changes.token, time=entry.time, counts=entry.delta.counts(),
+        size=len(data),
     )  # fmt: skip
     size = _part_bytes(len(data))
     for number, start in enumerate(range(0, len(data), size)):
@@ -148,13 +186,18 @@ def _part_bytes(size: int) -> int:
 
 
 def records_after(sequence: int, until: int | None = None) -> Iterator[Record]:
-    """Records later than ``sequence`` (up to ``until``) in order; one at a time is in memory."""
+    """Records later than ``sequence`` (up to ``until``) in order; one at a time is in memory. Raises RecordsDropped."""
     numbers = UpdateRecord.objects.filter(sequence__gt=sequence).order_by("sequence")
     if until is not None:
         numbers = numbers.filter(sequence__lte=until)
-    for number, time in list(numbers.values_list("sequence", "time")):
+    for number, time, size in list(numbers.values_list("sequence", "time", "size")):
         parts = UpdatePart.objects.filter(record_id=number).order_by("number").values_list("data", flat=True)
         data = b"".join(bytes(part) for part in parts)
+        if len(data) != size:
+            raise RecordsDropped(
+                f"the log has {len(data)} of the {size} bytes of record {number}: `inventory compact` drops what the tables, a "
+                "checkpoint and the history have; begin at one of these"
+            )
         yield Record(number, time, Delta.from_bytes(data) if data else Delta())
 
 
