@@ -71,12 +71,12 @@ def keep(cycle: int, frames: dict[str, pl.DataFrame]) -> None:
 
 def read(cycle: int, name: str) -> pl.DataFrame:
     """One frame of a cycle. Raises :class:`NotKept`, FrameDamaged."""
-    return parquet.read(_path(cycle, name))
+    return parquet.read(path_of(cycle, name))
 
 
 def scan(cycle: int, name: str) -> pl.LazyFrame:
     """The same, lazily."""
-    return parquet.scanned(_path(cycle, name))
+    return parquet.scanned(path_of(cycle, name))
 
 
 def is_kept(cycle: int, name: str) -> bool:
@@ -84,7 +84,8 @@ def is_kept(cycle: int, name: str) -> bool:
     return (directory_of(cycle) / f"{name}.parquet").exists()
 
 
-def _path(cycle: int, name: str) -> Path:
+def path_of(cycle: int, name: str) -> Path:
+    """Where a frame of a cycle is. Raises :class:`NotKept`."""
     path = directory_of(cycle) / f"{name}.parquet"
     if not path.exists():
         raise NotKept(f"cycle {cycle}: its {name} are not kept")

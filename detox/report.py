@@ -168,3 +168,24 @@ def _by(line: str | None) -> str:
 _COMPARED = {
     "site": _compared_sites, "dataset": _compared_datasets, "line": _compared_lines, "replica": _compared_replicas,
 }  # fmt: skip
+
+
+def lines_text(
+    partition: str, cycles: int, missing: tuple[int, ...], span: tuple[int, int], rows: list[dict[str, Any]]
+) -> str:
+    """The accounts of lines over many cycles."""
+    head = [
+        f"{partition}: {cycles} cycles, {_time(span[0])} to {_time(span[1])}; protected and kept: mean of the cycles that "
+        "had the line, deleted: all of them",
+        f"{'protected':>9} {'kept':>9} {'deleted':>9} {'replicas':>8} {'cycles':>6}",
+    ]
+    if missing:
+        head.insert(1, f"note: nothing is kept of {len(missing)} cycles, the first {missing[0]}")
+    return "\n".join([*head, *(_account(row) for row in rows)])
+
+
+def _account(row: dict[str, Any]) -> str:
+    volumes = " ".join(f"{volume(row[name]):>9}" for name in ("protected", "kept", "deleted"))
+    where = "".join(f"  {row[name]}" for name in ("period", "site") if name in row)
+    replicas = row["num_protected"] + row["num_kept"]
+    return f"{volumes} {replicas:>8} {row['cycles']:>6}{where}  {row['policy']}: {row['line']}"
