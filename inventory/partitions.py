@@ -6,6 +6,7 @@ A simple partition is a condition over block replicas; a union is a list of othe
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -103,10 +104,14 @@ def occupancy(snapshot: Snapshot, now: int | None = None) -> pl.DataFrame:
 
     ``present`` is what is there; ``projected`` what will be when all replicas are complete. Raises :class:`PartitionError`.
     """
-    known = definitions(snapshot)
+    return occupancy_of(snapshot, definitions(snapshot), snapshot.time if now is None else now)
+
+
+def occupancy_of(snapshot: Snapshot, known: Mapping[str, Definition], now: int) -> pl.DataFrame:
+    """The same for other definitions than the snapshot's; a partition that it does not have has no quota."""
     parts = {name: simple_parts(known, name) for name in known}
     sites = snapshot.frame("sites").select("site_id", pl.col("name").alias("site"))
-    used = _used(snapshot, known, parts, snapshot.time if now is None else now)
+    used = _used(snapshot, known, parts, now)
     frames = [
         sites.join(quota_of_parts(snapshot, parts[name]), on="site_id")
         .join(used.select("site_id", present=f"present {name}", projected=f"projected {name}"), on="site_id", how="left")
@@ -118,6 +123,29 @@ def occupancy(snapshot: Snapshot, now: int | None = None) -> pl.DataFrame:
         schema={"site": text, "partition": text, "quota": number, "present": number, "projected": number}
     )
     return pl.concat([empty, *frames]).sort("site", "partition")
+
+
+def overlaps(snapshot: Snapshot, known: Mapping[str, Definition], now: int) -> pl.DataFrame:
+    """Simple partitions that share block replicas: one, other, replicas, size (bytes), and one example: dataset, block, site."""
+    names = [name for name, definition in known.items() if isinstance(definition, Condition)]
+    flagged = _with_flags(snapshot, known, {name: (name,) for name in names}, now)
+    kinds = flagged.group_by(map(_flag, names)).agg(
+        pl.len().cast(pl.Int64).alias("replicas"), pl.col("size").sum(), pl.col("dataset_id", "block_id", "site_id").first()
+    ).collect() if names else pl.DataFrame()  # fmt: skip
+    frames = [
+        kinds.filter(pl.col(_flag(one)) & pl.col(_flag(other))).select(
+            pl.lit(one).alias("one"), pl.lit(other).alias("other"), pl.col("replicas", "size").sum(),
+            pl.col("dataset_id", "block_id", "site_id").first(),
+        ).filter(pl.col("replicas") > 0)
+        for one, other in itertools.combinations(names, 2)
+    ]  # fmt: skip
+    found = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(("one", "other"), pl.String))
+    for table, key in (("dataset", "dataset_id"), ("block", "block_id"), ("site", "site_id")):
+        named = snapshot.frame(f"{table}s").select(key, pl.col("name").alias(table))
+        found = (
+            found.join(named, on=key, how="left", maintain_order="left").drop(key) if key in found.columns else found
+        )
+    return found
 
 
 def _used(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inventory.policy.conditions import BY_TYPE
+from inventory.policy.lint.findings import CODES
 from inventory.policy.model import ACTIONS, OPERATORS
 from inventory.policy.variables import VARIABLES, Variable
 
@@ -14,7 +15,7 @@ END = "<!-- end -->"
 
 
 def tables() -> dict[str, str]:
-    """Markdown tables by name: actions, operators, types, variables, site-variables."""
+    """Markdown tables by name: actions, operators, types, variables, site-variables, findings."""
     rows = sorted(
         VARIABLES.values(), key=lambda variable: ("dataset", "replica", "block", "site").index(variable.level)
     )
@@ -28,6 +29,10 @@ def tables() -> dict[str, str]:
         "types": _table(("type", "operators"), [(kind, _codes(names)) for kind, names in BY_TYPE.items()]),
         "variables": _variables(of_replicas),
         "site-variables": _variables(of_sites),
+        "findings": _table(
+            ("code", "severity", "what", "what to do"),
+            [(code, one.severity, one.title, one.advice) for code, one in CODES.items()],
+        ),
     }
 
 

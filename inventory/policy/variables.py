@@ -175,6 +175,8 @@ _TABLE: tuple[Variable, ...] = (
 )  # fmt: skip
 
 VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _TABLE}
+BUILT_IN = frozenset(VARIABLES)
+"""The names of those that always have a value; an installation's own may be without."""
 
 
 def add_variables(variables: Iterable[Variable]) -> None:

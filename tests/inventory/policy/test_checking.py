@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 from dynamo_site.management.commands.write_docs import PAGES
 from inventory.policy.checking import kind_of
+from inventory.policy.lint.findings import CODES
 from inventory.policy.reference import filled, tables
 from inventory.policy.variables import VARIABLES
 from tests.inventory.policy.samples import PARTITIONS, POLICY, policy
@@ -35,8 +39,9 @@ def test_good_files_of_both_kinds(files: Path) -> None:
     text = check(
         str(files / "Physics.txt"), str(files / "partitions.txt"), "--partitions", str(files / "partitions.txt")
     )
-    assert "Physics.txt (policy): good, 0 warning(s)" in text
-    assert "partitions.txt (partitions): good, 0 warning(s)" in text
+    assert "Physics.txt (policy): good, 0 finding(s)" in text
+    assert "partitions.txt (partitions): good, 1 finding(s)" in text
+    assert "partitions.txt:9:1: note DL502: AllDisk overlaps with AnalysisOps: a block replica can be in both;" in text
 
 
 def test_a_bad_file_fails_and_shows_each_mistake(files: Path) -> None:
@@ -54,13 +59,67 @@ def test_json_tells_the_same(files: Path) -> None:
         call_command("policy", "check", str(files / "bad.txt"), "--json", stdout=out)
     report = json.loads(out.getvalue())[0]
     assert (report["usable"], report["kind"]) == (False, "policy")
-    assert [(mistake["line"], mistake["column"]) for mistake in report["mistakes"]] == [(5, 1), (6, 24)]
+    assert [(one["code"], one["line"], one["column"]) for one in report["findings"]] == [("DL001", 5, 1), ("DL001", 6, 24)]
 
 
-def test_a_policy_for_an_unknown_partition_is_warned_about(files: Path) -> None:
+def told(*arguments: str) -> tuple[list[dict], int]:
+    """The reports in JSON, and the status."""
+    out = io.StringIO()
+    try:
+        call_command("policy", "check", *arguments, "--json", stdout=out)
+    except CommandError as error:
+        return json.loads(out.getvalue() or "[]"), error.returncode
+    return json.loads(out.getvalue()), 0
+
+
+def codes(report: dict) -> list[str]:
+    return [finding["code"] for finding in report["findings"]]
+
+
+def test_a_policy_for_an_unknown_partition_is_an_error(files: Path) -> None:
     (files / "other.txt").write_text(policy())
-    report = json.loads(check(str(files / "other.txt"), "--partitions", str(files / "partitions.txt"), "--json"))[0]
-    assert [warning["what"] for warning in report["warnings"]] == ["no partition 'P' exists"]
+    reports, status = told(str(files / "other.txt"), "--partitions", str(files / "partitions.txt"))
+    assert [finding["what"] for finding in reports[0]["findings"]] == ["no partition 'P' exists"]
+    assert status == 1
+
+
+def test_what_counts_as_wrong(files: Path) -> None:
+    (files / "odd.txt").write_text(policy("Protect dataset.size > 1", "Protect dataset.size > 2"))
+    assert told(str(files / "odd.txt"))[1] == 0
+    assert told(str(files / "odd.txt"), "--strict")[1] == 1
+    assert told(str(files / "absent.txt"))[1] == 2
+    assert told(str(files / "Physics.txt"), "--export", str(files / "absent"))[1] == 2
+    (files / "empty").mkdir()
+    assert told(str(files / "empty"))[1] == 2
+    with pytest.raises(CommandError):
+        call_command("policy", "check", str(files / "odd.txt"), "--export", "x", "--inventory")
+
+
+def test_a_directory_is_checked_as_a_whole(files: Path) -> None:
+    reports, status = told(str(files))
+    assert [Path(report["file"]).name for report in reports] == ["Physics.txt", "bad.txt", "partitions.txt"]
+    assert status == 1
+
+
+def test_forms_for_programs(files: Path) -> None:
+    (files / "odd.txt").write_text(policy("Protect dataset.size > 1", "Protect dataset.size > 2"))
+    annotation = check(str(files / "odd.txt"), "--format", "github")
+    assert annotation.startswith(f"::warning file={files / 'odd.txt'},line=6,col=1,title=DL101::never matches")
+    document = json.loads(check(str(files / "odd.txt"), "--format", "sarif"))
+    (result,) = document["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("DL101", "warning")
+    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 6, "startColumn": 1}
+    assert {rule["id"] for rule in document["runs"][0]["tool"]["driver"]["rules"]} == set(CODES)
+
+
+def test_the_command_needs_nothing_but_the_package(files: Path) -> None:
+    """As a pre-commit hook runs it: no database, no server, no setting, any directory."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(files)}
+    command = [sys.executable, "-c", "from dynamo_site.policy_command import main; main()", "check", "Physics.txt"]
+    environment["PYTHONPATH"] = str(settings.BASE_DIR)
+    done = subprocess.run(command, cwd=files, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "Physics.txt (policy): good, 0 finding(s)\n"), done.stderr
+    assert sorted(path.name for path in files.iterdir()) == ["Physics.txt", "bad.txt", "partitions.txt"]
 
 
 def test_enforcer_rules_are_checked_too(files: Path) -> None:
@@ -79,7 +138,7 @@ def test_enforcer_rules_are_checked_too(files: Path) -> None:
 
 def test_unreadable_files_are_mistakes(files: Path) -> None:
     (files / "latin").write_bytes(b"Partition \xe9\n")
-    for name in ("latin", "absent", "."):
+    for name in ("latin", "absent", "no\0name"):
         out = io.StringIO()
         with pytest.raises(CommandError):
             call_command("policy", "check", str(files / name), stdout=out)
@@ -113,12 +172,20 @@ def test_filling_is_stable_and_refuses_a_page_without_marks() -> None:
 
 
 @pytest.mark.django_db
-def test_names_are_held_against_the_inventory(files: Path, inventory) -> None:
+def test_names_are_held_against_the_inventory(files: Path, inventory, tmp_path_factory) -> None:
     site = {"name": "T2_A", "storage_type": "DISK", "status": "READY"}
-    inventory.put(sites=[site], groups=[{"name": "AnalysisOps", "level": "Dataset"}])
-    (files / "other.txt").write_text(policy("Protect site.name == T2_B", "Protect blockreplica.owner == AnalysisOp"))
-    report = json.loads(check(str(files / "other.txt"), "--inventory", "--json"))[0]
-    assert [(warning["line"], warning["what"]) for warning in report["warnings"]] == [
-        (1, "no partition 'P' exists"), (5, "no site 'T2_B' exists (did you mean T2_A?)"),
-        (6, "no group 'AnalysisOp' exists (did you mean AnalysisOps?)"),
+    dataset = {"name": "/a/b/RAW"}
+    inventory.put(sites=[site], groups=[{"name": "AnalysisOps", "level": "Dataset"}], datasets=[dataset])
+    lines = ("Protect site.name == T2_B", "Protect blockreplica.owner == AnalysisOp", "Protect dataset.name == /a/*/RAW", "Ignore dataset.name == /*/AOD", "Ignore dataset.name =~ /[b-z]")
+    (files / "other.txt").write_text(policy(*lines))
+    expected = [
+        ("DL303", 1, "no partition 'P' exists"), ("DL301", 5, "no site is called 'T2_B' (did you mean T2_A?)"),
+        ("DL302", 6, "no group is called 'AnalysisOp' (did you mean AnalysisOps?)"),
+        ("DL304", 8, "none of 1 datasets matches '/*/AOD'"), ("DL304", 9, "none of 1 datasets matches '/[b-z]'"),
     ]  # fmt: skip
+    export = tmp_path_factory.mktemp("export") / "here"
+    call_command("inventory", "export", str(export), "--format", "parquet", stdout=io.StringIO())
+    for given in (["--inventory"], ["--export", str(export)]):
+        reports, status = told(str(files / "other.txt"), *given)
+        assert [(one["code"], one["line"], one["what"]) for one in reports[0]["findings"]] == expected
+        assert status == 1
