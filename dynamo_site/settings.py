@@ -79,7 +79,11 @@ INVENTORY_CHECKPOINT_DIR = Path(os.environ.get("INVENTORY_CHECKPOINT_DIR", DYNAM
 INVENTORY_URL = os.environ.get("INVENTORY_URL", "grpc://127.0.0.1:39626")
 INVENTORY_TOKEN = _secret("INVENTORY_TOKEN", "inventory_token")
 HISTORY_DIR = Path(os.environ.get("DYNAMO_HISTORY_DIR", DYNAMO_HOME / "history"))
+INVENTORY_HISTORY_DIR = Path(os.environ.get("INVENTORY_HISTORY_DIR", HISTORY_DIR / "inventory"))
 POLICY_DIR = Path(os.environ.get("DYNAMO_POLICY_DIR", DYNAMO_HOME / "policies"))
+# Attribute sources: files are read below this directory only, addresses at these hosts only.
+SOURCE_DIR = Path(os.environ.get("DYNAMO_SOURCE_DIR", DYNAMO_HOME / "sources"))
+SOURCE_HOSTS = _environment_list("DYNAMO_SOURCE_HOSTS", "")
 
 INSTALLED_APPS = [
     "unfold",

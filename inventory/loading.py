@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 
-from inventory.attributes import known_rows, read_attributes
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused, Problem
 from inventory.injection import plan
@@ -19,6 +18,7 @@ from inventory.naming import in_names
 from inventory.resolve import applied
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
+from inventory.sources.attributes import known_rows, read_attributes
 from inventory.tables_tsv import read_tables
 
 # What TSV tables tell; the rest keeps its value, or takes the default.
