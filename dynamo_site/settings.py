@@ -56,19 +56,26 @@ ALLOWED_HOSTS = _environment_list("DYNAMO_ALLOWED_HOSTS", "localhost 127.0.0.1 [
 CSRF_TRUSTED_ORIGINS = _environment_list("DYNAMO_TRUSTED_ORIGINS", "")
 
 DATABASE_URL = os.environ.get("DATABASE_URL", f"sqlite:///{DYNAMO_HOME / 'dynamo.sqlite3'}")
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60)}
+# A statement that takes longer fails; waiting for a lock, half as long does. 0: no limit, for migrations of large tables.
+DATABASE_SECONDS = int(os.environ.get("DYNAMO_DATABASE_SECONDS", "30"))
+# The health check: after the database was away the first statement finds a new connection.
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Write-ahead log: readers never wait. IMMEDIATE: two writers queue instead of failing half-way.
     DATABASES["default"]["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
         "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
+        "timeout": DATABASE_SECONDS or 3600,
     }
 else:
+    _lock_seconds = max(1, DATABASE_SECONDS // 2) if DATABASE_SECONDS else 3600
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         charset="utf8mb4",
-        init_command="SET sql_mode='STRICT_TRANS_TABLES', NAMES utf8mb4 COLLATE utf8mb4_bin",
+        init_command=f"SET sql_mode='STRICT_TRANS_TABLES', innodb_lock_wait_timeout={_lock_seconds}, "
+        "NAMES utf8mb4 COLLATE utf8mb4_bin",
         isolation_level="read committed",
+        connect_timeout=min(DATABASE_SECONDS or 10, 10),
+        **({"read_timeout": DATABASE_SECONDS, "write_timeout": DATABASE_SECONDS} if DATABASE_SECONDS else {}),
     )
 
 REDIS_URL = os.environ.get("REDIS_URL", f"unix://{DYNAMO_HOME / 'redis.sock'}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import polars as pl
 from django.db import models, transaction
 
-from inventory import log
+from inventory import database, log
 from inventory.errors import InventoryError
 from inventory.image import Image
 from inventory.log_models import FollowerPosition
@@ -21,6 +21,8 @@ STEP_ROWS = 20_000
 """Rows that one transaction writes: on SQLite all other writers wait for it."""
 
 _BATCH = 500
+_STATEMENT_BYTES = database.LEAST_PACKET // 2
+_NUMBER_BYTES = 24
 _READ = 50_000
 
 
@@ -51,22 +53,30 @@ def apply(record: log.Record) -> int:
     """
     steps = list(_steps(record.delta))
     while True:
-        with transaction.atomic():
-            row = _locked_position()
-            if row.sequence >= record.sequence:
-                return 0
-            if row.sequence == 0 and row.step == 0:
-                nobody = {"group_id": [NO_GROUP_ID], "name": [NO_GROUP_NAME], "level": ["Dataset"]}
-                _put("groups", pl.DataFrame(nobody))
-            for piece in steps[row.step : row.step + 1]:
-                for table in piece.tables():
-                    _change(table, piece)
-            row.step += 1
-            if row.step >= len(steps):
-                row.sequence, row.time, row.step = record.sequence, record.time, 0
-            row.save()
-        if row.step == 0:
+        step = database.repeated(lambda: _apply_step(record, steps), f"record {record.sequence} into the tables")
+        if step is None:
+            return 0
+        if step == 0:
             return 1
+
+
+def _apply_step(record: log.Record, steps: list[Delta]) -> int | None:
+    """Apply the next piece in one transaction; how many are now, 0 after the last; None when all were before."""
+    with transaction.atomic():
+        row = _locked_position()
+        if row.sequence >= record.sequence:
+            return None
+        if row.sequence == 0 and row.step == 0:
+            nobody = {"group_id": [NO_GROUP_ID], "name": [NO_GROUP_NAME], "level": ["Dataset"]}
+            _put("groups", pl.DataFrame(nobody))
+        for piece in steps[row.step : row.step + 1]:
+            for table in piece.tables():
+                _change(table, piece)
+        row.step += 1
+        if row.step >= len(steps):
+            row.sequence, row.time, row.step = record.sequence, record.time, 0
+        row.save()
+    return row.step
 
 
 def read_tables() -> Image:
@@ -118,18 +128,33 @@ def _change(table: str, delta: Delta) -> None:
 def _put(table: str, rows: pl.DataFrame) -> None:
     own = own_id(table)
     rows = rows.drop(own).with_columns(id=rows[own]) if own is not None else rows.with_columns(id=row_id(table))
-    _create(MODELS[table], rows.iter_rows(named=True))
+    for batch in _batches(rows):
+        _create(MODELS[table], batch)
+
+
+def _batches(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """``rows`` in pieces that one statement can take: few rows, and texts that fit when every character is escaped."""
+    texts = [pl.col(name).cast(pl.String).str.len_bytes().fill_null(0) for name, kind in rows.schema.items()
+             if kind in (pl.String, pl.Categorical, pl.Enum)]  # fmt: skip
+    size = 2 * pl.sum_horizontal(pl.lit(0), *texts) + _NUMBER_BYTES * len(rows.columns)
+    numbers = (size.cast(pl.Int64).cum_sum() // _STATEMENT_BYTES, pl.int_range(pl.len()) // _BATCH)
+    ends = rows.select(end=pl.struct(*(number.alias(str(i)) for i, number in enumerate(numbers))).rle_id())["end"]
+    start = 0
+    for length in ends.rle().struct.field("len").to_list():
+        yield rows.slice(start, length)
+        start += length
 
 
 def _replace_rules(delta: Delta) -> None:
     """Path rules are few: all are written again, numbered in their order."""
     rows = delta.applied_to("path_rules", _read("path_rules")).with_row_index("id", offset=1)
     MODELS["path_rules"]._default_manager.all().delete()
-    _create(MODELS["path_rules"], rows.iter_rows(named=True))
+    for batch in _batches(rows):
+        _create(MODELS["path_rules"], batch)
 
 
-def _create(model: type[models.Model], rows: Iterable[dict[str, object]]) -> None:
-    model._default_manager.bulk_create((model(**row) for row in rows), batch_size=_BATCH)
+def _create(model: type[models.Model], rows: pl.DataFrame) -> None:
+    model._default_manager.bulk_create(model(**row) for row in rows.iter_rows(named=True))
 
 
 def _read(table: str) -> pl.DataFrame:

@@ -59,11 +59,18 @@ def leadership() -> Leadership:
     return row if row is not None else Leadership(pk=LEADERSHIP_ROW)
 
 
-def take_lead(host: str = "", process: int = 0, url: str = "", now: int = 0) -> Leadership:
-    """Raise the epoch: from now on nobody else can append."""
+def take_lead(
+    host: str = "", process: int = 0, url: str = "", now: int = 0, last_seen: Leadership | None = None
+) -> Leadership:
+    """Raise the epoch: from now on nobody else can append.
+
+    With ``last_seen``, the row by which the leader was taken for dead, only if it is still so. Raises LeadershipLost.
+    """
     make_leadership()
     with transaction.atomic():
         row = Leadership.objects.select_for_update().get(pk=LEADERSHIP_ROW)
+        if last_seen is not None and last_seen.signs() != row.signs():
+            raise LeadershipLost(f"the leader of epoch {row.epoch} gives signs of life")
         row.epoch += 1
         row.host, row.process, row.url, row.seen = host, process, url, now
         row.save()

@@ -23,6 +23,10 @@ class Leadership(models.Model):
     def __str__(self) -> str:
         return f"epoch {self.epoch}"
 
+    def signs(self) -> tuple[int, ...]:
+        """What changes as long as a leader lives."""
+        return self.epoch, self.seen, self.head
+
 
 LEADERSHIP_ROW = 1
 

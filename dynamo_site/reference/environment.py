@@ -15,6 +15,7 @@ MEANINGS: dict[str, str] = {
     "DYNAMO_ALLOWED_HOSTS": "Names by which browsers reach the web server.",
     "DYNAMO_TRUSTED_ORIGINS": "Addresses (`https://…`) from which forms are accepted, when a proxy ends TLS.",
     "DATABASE_URL": "`mysql://user:password@host/name` or `sqlite:///path`.",
+    "DYNAMO_DATABASE_SECONDS": "A statement that the database takes longer for fails, and half of it waiting for a lock; `0`: no limit.",
     "REDIS_URL": "`redis://…`, `rediss://…`, `unix:///path` or `sentinel://host:26379,host:26379/name`.",
     "INVENTORY_URL": "Where the inventory server listens, and others reach it: `grpc://host:port`.",
     "INVENTORY_TOKEN": "Secret between the inventory server and the other processes; the same for all of them.",

@@ -18,12 +18,14 @@ import structlog
 from django.db import DatabaseError, close_old_connections
 from pyarrow import flight
 
+from inventory import database
 from inventory.changes import ChangeSet
 from inventory.errors import InventoryError, InventoryUnavailable, LeadershipLost, VersionGone
 from inventory.leader import Leader
 from inventory.log import Commit
 from inventory.schema import TABLES
 from inventory.server import wire
+from inventory.server.health import Health
 from inventory.snapshot import Snapshot
 
 _LOG = structlog.get_logger(__name__)
@@ -46,12 +48,16 @@ class _TokenCheck(flight.ServerMiddlewareFactory):  # type: ignore[misc]
 
 
 class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
-    """Serves ``leader`` at ``location``; ``committed`` is called after each commit, ``lost`` when leadership is lost."""
+    """Serves ``leader`` at ``location``; ``committed`` is called after each commit, ``lost`` when leadership is lost.
+
+    ``health`` is that of the database: while it is known to be away, change sets are refused at once.
+    """
 
     def __init__(
         self, location: str, token: str, leader: Leader, status: Callable[[], Answer],
-        committed: Callable[[], None], lost: Callable[[str], None],
+        committed: Callable[[], None], lost: Callable[[str], None], health: Health | None = None,
     ) -> None:  # fmt: skip
+        self._database = health or Health("database")
         self._leader, self._status, self._committed, self._lost = leader, status, committed, lost
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._pins: dict[int, tuple[float, Snapshot]] = {}
@@ -113,13 +119,15 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
 
     def _commit(self, changes: ChangeSet) -> Commit:
         started = time.perf_counter()
+        self._database.require()
         close_old_connections()
         try:
             commit = self._leader.commit(changes)
         except DatabaseError as error:
-            close_old_connections()
+            if database.trouble(error) in database.LASTING:
+                self._database.failed(error)
             _LOG.error("inventory_commit_failed", transaction=changes.transaction, error=str(error))
-            raise InventoryUnavailable(f"the database cannot be written: {error}; send the same again") from error
+            raise InventoryUnavailable(f"{database.reason(error)}; nothing was changed; try again") from error
         except InventoryError as error:
             _LOG.warning(
                 "inventory_commit_refused", transaction=changes.transaction, author=changes.author, error=str(error)

@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 import structlog
 from django.db import DatabaseError, close_old_connections, connection
 
-from inventory import followers, log
+from inventory import database, followers, log
 from inventory.checkpoint import Checkpoints
 from inventory.errors import InventoryError, LeadershipLost
 from inventory.leader import Leader
 from inventory.log_models import Leadership
 from inventory.recovery import recovered
 from inventory.server.flight import FlightServer
+from inventory.server.health import Health, Lease
 from inventory.settings import InventorySettings
 from inventory.store import Store
 
@@ -62,6 +63,11 @@ class ServerProcess:
         self._started = time.time()
         self._tables = 0
         self._checkpoints = Checkpoints(places.checkpoints)
+        self._database = Health("database", _EPOCH_CHECK_SECONDS, 2 * _EPOCH_CHECK_SECONDS)
+        self._health = {
+            "database": self._database, "tables": Health("tables"),
+            "checkpoint": Health("checkpoint", _CHECKPOINT_RETRY_SECONDS, 10 * _CHECKPOINT_RETRY_SECONDS),
+        }  # fmt: skip
 
     def stop(self) -> None:
         """End cleanly."""
@@ -71,10 +77,11 @@ class ServerProcess:
     def run(self, ready: Callable[[dict[str, Any]], None] = lambda status: None) -> str:
         """Serve; ``ready`` is told when callers can come. Returns why leadership was lost, or "" after a clean stop."""
         with ExitStack() as stack:
-            self._refuse_second()
-            if self._stop.is_set():
+            database.forget_idle_connections()
+            row = self._taken_lead()
+            if row is None:
                 return ""
-            row = log.take_lead(socket.gethostname(), os.getpid(), self.places.url, int(time.time()))
+            database.require_suitable()
             stack.enter_context(self._image_lock())
             image, source = recovered(row.head, self.places.checkpoints)
             self._tables = followers.position()
@@ -87,9 +94,10 @@ class ServerProcess:
                 "inventory_leads", epoch=row.epoch, version=self._leader.image.version, source=source, url=row.url
             )
             server = FlightServer(
-                self.places.url, self.places.token, self._leader, self.status, self._work.set, self._lose
-            )
-            stack.callback(log.resign, row.epoch)
+                self.places.url, self.places.token, self._leader, self.status, self._work.set, self._lose,
+                self._database,
+            )  # fmt: skip
+            stack.callback(self._resign)
             threads = [
                 threading.Thread(target=loop, name=loop.__name__.strip("_"))
                 for loop in (self._watch, self._follow, self._checkpoint)
@@ -113,8 +121,10 @@ class ServerProcess:
             "tables": version - self._tables,
             "checkpoint": None if checkpoint is None else version - checkpoint,
         }
+        trouble = {name: health.trouble for name, health in self._health.items() if health.trouble is not None}
         return {
-            **status, "log_head": version, "lag": followers_lag, "memory": _memory(), "url": self.places.url,
+            **status, "log_head": version, "lag": followers_lag, "trouble": trouble, "in_doubt": self._leader.in_doubt,
+            "memory": _memory(), "url": self.places.url,
             "host": socket.gethostname(), "process": os.getpid(), "running_seconds": int(time.time() - self._started),
         }  # fmt: skip
 
@@ -124,24 +134,52 @@ class ServerProcess:
         self._lost = why
         self.stop()
 
-    def _refuse_second(self) -> None:
-        """Wait for the end of another leader's lease, or as a standby for the end of the leader."""
-        deadline = time.monotonic() + self.settings.lease_seconds
-        while not self.take_over and not self._stop.is_set() and self._seems_alive(row := log.leadership()):
+    def _taken_lead(self) -> Leadership | None:
+        """The lead, taken as soon as nobody has it; None when this server was stopped before."""
+        while True:
+            try:
+                row = self._refuse_second()
+                if self._stop.is_set():
+                    return None
+                return log.take_lead(socket.gethostname(), os.getpid(), self.places.url, int(time.time()), row)
+            except LeadershipLost:
+                # The leader lives; it was only slow.
+                continue
+            except DatabaseError as error:
+                if not self.standby:
+                    raise
+                self._stop.wait(self._database.failed(error))
+
+    def _refuse_second(self) -> Leadership | None:
+        """Wait for the end of another leader's lease, or as a standby for the end of the leader; returns its last sign."""
+        lease, first = Lease(self.settings.lease_seconds), None
+        while not self.take_over and not self._stop.is_set():
+            close_old_connections()
+            row = log.leadership()
+            self._database.worked()
+            if not row.host or (not _is_server(row.process) if self._is_here(row) else lease.is_over(row)):
+                return row
+            first = first or row
             # A process of this host is seen to live; one elsewhere may have died within its lease.
-            if not self.standby and (row.host == socket.gethostname() or time.monotonic() > deadline):
+            if not self.standby and (self._is_here(row) or row.signs() != first.signs()):
                 raise AlreadyRunning(
                     f"an inventory server already leads: process {row.process} on {row.host} at {row.url}; "
                     "stop it first, take over from it with --take-over, or wait for its end with --standby"
                 )
             self._stop.wait(_RETRY_SECONDS)
+        return None
 
-    def _seems_alive(self, row: Leadership) -> bool:
-        if not row.host:
-            return False
-        if row.host == socket.gethostname():
-            return _is_server(row.process)
-        return bool(time.time() - row.seen < self.settings.lease_seconds)
+    @staticmethod
+    def _is_here(row: Leadership) -> bool:
+        return bool(row.host == socket.gethostname())
+
+    def _resign(self) -> None:
+        try:
+            log.resign(self._leader.epoch)
+        except DatabaseError as error:
+            _LOG.warning(
+                "inventory_not_resigned", reason=database.reason(error), next="servers of other hosts wait a lease"
+            )
 
     def _image_lock(self) -> IO[str]:
         """The open lock file: readers see by it that a server lives. Waits for an overtaken server to end."""
@@ -162,13 +200,22 @@ class ServerProcess:
         return stream
 
     def _watch(self) -> None:
-        """Give signs of life; end when another server leads."""
+        """Give signs of life; end when another server leads. A database that is away takes no leadership away."""
 
         def step() -> float:
-            log.sign_of_life(self._leader.epoch, int(time.time()))
+            try:
+                log.sign_of_life(self._leader.epoch, int(time.time()))
+                if self._leader.in_doubt:
+                    self._leader.settle()
+                    self._work.set()
+            except DatabaseError as error:
+                # Else an append takes its time: its record is a sign of life too.
+                if database.trouble(error) is not database.Trouble.CONFLICT:
+                    raise
+            self._database.worked()
             return _EPOCH_CHECK_SECONDS
 
-        self._loop(step, self._stop)
+        self._loop(step, self._stop, self._database)
 
     def _follow(self) -> None:
         """Keep the tables up to date; what is left at a stop is applied by the next server."""
@@ -177,21 +224,21 @@ class ServerProcess:
             self._work.clear()
             applied = followers.follow(self._leader.image.version, limit=20)
             self._tables = followers.position()
+            self._health["tables"].worked()
             return 0.0 if applied else _RETRY_SECONDS
 
-        self._loop(step, self._work)
+        self._loop(step, self._work, self._health["tables"])
 
     def _checkpoint(self) -> None:
         """Write checkpoints, the last one at a stop; remove what readers have let go."""
-        last, not_before = time.monotonic(), 0.0
+        last, health = time.monotonic(), self._health["checkpoint"]
 
         def write() -> float:
-            nonlocal last, not_before
+            nonlocal last
             image = self._leader.image
-            # Should it fail: writing a large image again and again would keep a full disk full.
-            not_before = time.monotonic() + _CHECKPOINT_RETRY_SECONDS
             self._checkpoints.write(image)
-            last, not_before = time.monotonic(), 0.0
+            last = time.monotonic()
+            health.worked()
             _LOG.info("inventory_checkpoint", version=image.version)
             return _RETRY_SECONDS
 
@@ -200,20 +247,21 @@ class ServerProcess:
             behind = self._leader.image.version - (self._checkpoints.version or 0)
             late = time.monotonic() - last > self.settings.checkpoint_seconds
             due = behind >= self.settings.checkpoint_records or (behind and late)
-            return write() if due and time.monotonic() >= not_before else _RETRY_SECONDS
+            return write() if due else _RETRY_SECONDS
 
-        self._loop(step, self._stop)
+        # Should it fail: writing a large image again and again would keep a full disk full.
+        self._loop(step, self._stop, health)
         if self._checkpoints.version != self._leader.image.version:
-            self._tried(write)
+            self._tried(write, health)
 
-    def _loop(self, step: Callable[[], float], wake: threading.Event) -> None:
-        """Repeat ``step`` until the stop; trouble with the database or the disk is told, and tried again."""
+    def _loop(self, step: Callable[[], float], wake: threading.Event, health: Health) -> None:
+        """Repeat ``step`` until the stop; trouble with the database or the disk is told once, and tried again."""
         try:
             while not self._stop.is_set():
                 close_old_connections()
-                pause = self._tried(step)
+                pause = self._tried(step, health)
                 if pause:
-                    wake.wait(pause)
+                    (self._stop if health.trouble else wake).wait(pause)
         except LeadershipLost as error:
             self._lose(str(error))
         finally:
@@ -222,12 +270,12 @@ class ServerProcess:
                 # A server without one of its followers is not what operators believe is running.
                 self._lose(f"{threading.current_thread().name} ended by an error")
 
-    def _tried(self, step: Callable[[], float]) -> float:
+    @staticmethod
+    def _tried(step: Callable[[], float], health: Health) -> float:
         try:
             return step()
         except (DatabaseError, OSError) as error:
-            _LOG.error("inventory_follower_failed", follower=threading.current_thread().name, error=str(error))
-            return _RETRY_SECONDS
+            return health.failed(error)
 
 
 def _is_server(process: int) -> bool:

@@ -11,7 +11,7 @@ from inventory.errors import (
     ChangeRefused,
     InventoryError,
     InventoryUnavailable,
-    LeadershipLost,
+    OutcomeUnknown,
     Problem,
     TurnLost,
     VersionGone,
@@ -22,11 +22,12 @@ from inventory.packing import PackingDamaged, pack, unpack
 _SENDER = ("author", "token", "service", "run", "transaction")
 _ERRORS: dict[str, type[InventoryError]] = {
     "TurnLost": TurnLost,
-    "LeadershipLost": InventoryUnavailable,
+    "LeadershipLost": OutcomeUnknown,
+    "OutcomeUnknown": OutcomeUnknown,
     "InventoryUnavailable": InventoryUnavailable,
     "VersionGone": VersionGone,
 }
-"""What a client sees of the server's errors: for it, a lost leadership is a server that is not there now."""
+"""What a client sees of the server's errors: for it, a lost leadership is a server whose answer did not come."""
 
 
 def packed(changes: ChangeSet) -> bytes:
@@ -76,9 +77,7 @@ def failure(error: InventoryError) -> bytes:
     if isinstance(error, ChangeRefused):
         problems = [[problem.where, problem.what] for problem in error.problems]
         return json.dumps({"error": "ChangeRefused", "problems": problems}).encode()
-    name = (
-        type(error).__name__ if isinstance(error, (TurnLost, LeadershipLost, VersionGone)) else "InventoryUnavailable"
-    )
+    name = type(error).__name__ if type(error).__name__ in _ERRORS else "InventoryUnavailable"
     return json.dumps({"error": name, "text": str(error)}).encode()
 
 
