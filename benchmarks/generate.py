@@ -1,6 +1,7 @@
 """A synthetic inventory of the shape of CMS's, as a snapshot: same distributions as in production, any number of datasets.
 
-Sites of three tiers, tape beside disk; about ten blocks a dataset, 2.4 replicas of it; owners, custody, partial and incomplete copies.
+Sites of three tiers, tape beside disk; about ten blocks a dataset, 2.4 replicas of it; owners, custody, partial and incomplete copies;
+if wanted, 17 files a block, named by UUIDs in a directory for each thousand of a dataset.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from detox.segments import Array, ranges
+from inventory.packed.texts import written
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
 
@@ -35,12 +37,27 @@ _ERAS = (
     "HINPbPbAutumn18DR-mva98", "Run2018D-PromptReco",
 )  # fmt: skip
 
+_T1 = ("DE_KIT", "ES_PIC", "FR_CCIN2P3", "IT_CNAF", "RU_JINR", "UK_RAL", "US_FNAL")
+_T2 = (
+    "AT_Vienna", "BE_IIHE", "BE_UCL", "BR_SPRACE", "CH_CERN", "CH_CSCS", "CN_Beijing", "DE_DESY", "DE_RWTH", "EE_Estonia",
+    "ES_CIEMAT", "ES_IFCA", "FI_HIP", "FR_CCIN2P3", "FR_GRIF_IRFU", "FR_GRIF_LLR", "FR_IPHC", "GR_Ioannina", "HU_Budapest",
+    "IN_TIFR", "IT_Bari", "IT_Legnaro", "IT_Pisa", "IT_Rome", "KR_KISTI", "PK_NCP", "PL_Swierk", "PT_NCG_Lisbon", "RU_IHEP",
+    "RU_INR", "RU_ITEP", "RU_JINR", "TR_METU", "TW_NCHC", "UA_KIPT", "UK_London_Brunel", "UK_London_IC", "UK_SGrid_Bristol",
+    "UK_SGrid_RALPP", "US_Caltech", "US_Florida", "US_MIT", "US_Nebraska", "US_Purdue", "US_UCSD", "US_Vanderbilt", "US_Wisconsin",
+)  # fmt: skip
 
-def generate(datasets: int, seed: int = 1, quota_factor: float = 1.0) -> Snapshot:
-    """A snapshot of ``datasets`` datasets; ``quota_factor`` makes all quotas larger, or, below 1, sites fuller."""
+
+def generate(datasets: int, seed: int = 1, quota_factor: float = 1.0, files: bool = False) -> Snapshot:
+    """A snapshot of ``datasets`` datasets; ``quota_factor`` makes all quotas larger, or, below 1, sites fuller.
+
+    ``files``: with all files, and those present in incomplete replicas.
+    """
     rng = np.random.default_rng(seed)
     frames = _datasets(rng, datasets)
     frames |= _replicas(rng, frames["datasets"], frames["blocks"])
+    if files:
+        frames["files"] = _files(rng, frames["datasets"], frames["blocks"])
+        frames |= _present(rng, frames)
     sites = _sites()
     frames |= {
         "sites": sites,
@@ -66,9 +83,9 @@ def _frame(table: str, **columns: Any) -> pl.DataFrame:
 
 
 def _sites() -> pl.DataFrame:
-    disks = [f"T1_{number:02}_Disk" for number in range(7)] + [f"T2_{number:02}" for number in range(47)]
-    names = ["T0_CH_CERN_Disk", *disks, "T0_CH_CERN_MSS", *(f"T1_{number:02}_MSS" for number in range(7))]
-    status = ["MORGUE" if name == "T2_44" else "WAITROOM" if name == "T2_25" else "READY" for name in names]
+    disks = [f"T1_{name}_Disk" for name in _T1] + [f"T2_{name}" for name in _T2]
+    names = ["T0_CH_CERN_Disk", *disks, "T0_CH_CERN_MSS", *(f"T1_{name}_MSS" for name in _T1)]
+    status = ["MORGUE" if name == "T2_UA_KIPT" else "WAITROOM" if name == "T2_PK_NCP" else "READY" for name in names]
     kinds = ["MSS" if name.endswith("MSS") else "DISK" for name in names]
     nothing = [""] * len(names)
     return _frame(
@@ -90,7 +107,8 @@ def _datasets(rng: np.random.Generator, number: int) -> dict[str, pl.DataFrame]:
     updated = NOW - (rng.exponential(400, number) * DAY).astype(np.int64)
     ids = np.arange(1, number + 1)
     names = [
-        f"/Prim{place:07}/{era}-v{1 + place % 3}/{tier}" for place, era, tier in zip(ids, eras, tiers, strict=True)
+        f"/Prim{place:07}/{era}-v{1 + place % 3}/{tier}"
+        for place, era, tier in zip(range(number), eras, tiers, strict=True)
     ]
     status = rng.choice(
         ["VALID", "PRODUCTION", "INVALID", "DEPRECATED", "UNKNOWN"], number, p=[0.93, 0.03, 0.02, 0.01, 0.01]
@@ -107,11 +125,63 @@ def _datasets(rng: np.random.Generator, number: int) -> dict[str, pl.DataFrame]:
             last_access=np.zeros(number), demand_rank=np.zeros(number),
         ),
         "blocks": _frame(
-            "blocks", dataset_id=of_block, block_id=np.arange(1, total + 1), name=[f"{place:08x}-0000-4000-8000" for place in range(total)],
+            "blocks", dataset_id=of_block, block_id=np.arange(1, total + 1), name=_block_names(of_block),
             size=sizes, num_files=1 + sizes // 3_000_000_000, is_open=np.zeros(total, bool),
             last_update=updated[of_block - 1] - rng.integers(0, 30 * DAY, total),
         ),
     }  # fmt: skip
+
+
+def _block_names(dataset: Array) -> list[str]:
+    return [f"{place:08x}-0000-4000-8000-{number - 1:012x}" for place, number in enumerate(dataset.tolist())]
+
+
+def _files(rng: np.random.Generator, datasets: pl.DataFrame, blocks: pl.DataFrame) -> pl.DataFrame:
+    """The files of all blocks."""
+    counts = blocks["num_files"].to_numpy().astype(np.int64)
+    of = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    dataset = blocks["dataset_id"].to_numpy()[of]
+    whole = blocks["size"].to_numpy()
+    begins = np.searchsorted(blocks["dataset_id"].to_numpy(), np.arange(1, datasets.height + 1))
+    thousand = (np.arange(len(of)) - first[begins][dataset - 1]) // 1000
+    places = pl.DataFrame({"dataset_id": dataset, "thousand": thousand})
+    _, primary, processed, tier = (datasets["name"].str.split("/").list.get(part) for part in range(4))
+    trunk = pl.DataFrame(
+        {"dataset_id": datasets["dataset_id"], "trunk": "/store/mc/" + processed + "/" + primary + "/" + tier}
+    )
+    distinct = places.unique(maintain_order=True).join(trunk, on="dataset_id", maintain_order="left")
+    distinct = distinct.select(
+        "dataset_id", "thousand", directory=pl.format("{}/{}", "trunk", pl.col("thousand").cast(pl.String).str.zfill(5))
+    )
+    directory = places.join(distinct, on=["dataset_id", "thousand"], how="left", maintain_order="left")["directory"]
+    shares = 0.2 + rng.random(len(of))
+    sizes = (whole[of] * (shares / np.bincount(of, shares)[of])).astype(np.int64)
+    # What rounding lost is the first file's.
+    sizes[first] += whole - np.bincount(of, sizes).astype(np.int64)
+    names = pl.Series(pl.from_arrow(written(rng.integers(0, 256, (len(of), 16), np.uint8), (True, ".root"))))
+    return _frame(
+        "files", dataset_id=dataset, block_id=of + 1, file_id=np.arange(1, len(of) + 1), directory=directory, base_name=names,
+        size=sizes,
+        adler32=rng.integers(0, 2**32, len(of)), crc32=rng.integers(0, 2**32, len(of)),
+    )  # fmt: skip
+
+
+def _present(rng: np.random.Generator, frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Of incomplete replicas the files that are there, and sizes that agree with them."""
+    keys = ["dataset_id", "block_id", "site_id"]
+    replicas = frames["block_replicas"]
+    of_block = frames["files"].lazy().select("dataset_id", "block_id", "file_id", "size")
+    lacking = replicas.lazy().filter(~pl.col("complete")).select(keys)
+    there = lacking.join(of_block, on=keys[:2]).collect()
+    there = there.filter(pl.Series(rng.random(there.height) < 0.5))
+    sums = there.group_by(keys).agg(present=pl.col("size").sum(), number=pl.len())
+    summed = replicas.join(sums, on=keys, how="left", maintain_order="left").with_columns(
+        size=pl.when("complete").then("size").otherwise(pl.col("present").fill_null(0)),
+        num_files=pl.when("complete").then("num_files").otherwise(pl.col("number").fill_null(0)),
+    )
+    listed = _frame("replica_files", **{name: there[name] for name in [*keys, "file_id"]})
+    return {"replica_files": listed, "block_replicas": summed.select(replicas.columns).cast(dict(replicas.schema))}  # type: ignore[arg-type]
 
 
 def _replicas(rng: np.random.Generator, datasets: pl.DataFrame, blocks: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from inventory.snapshot import Snapshot, lfn, split_lfn
+from inventory.snapshot import Snapshot, lfn
 
 PRESENT = ("dataset", "block", "lfn", "site", "size", "adler32")
 
@@ -102,8 +102,8 @@ def of_blocks_at_sites(snapshot: Snapshot, files: pl.DataFrame) -> pl.DataFrame:
     if files.is_empty():
         return files.select("lfn", "site")
     sites = snapshot.table("sites").select("site_id", pl.col("name").alias("site"))
-    wanted = files.lazy().with_columns(*split_lfn()).join(sites, on="site")
-    table = snapshot.table("files").select("block_id", pl.col("directory", "base_name").cast(pl.String))
+    wanted = files.lazy().join(sites, on="site")
+    table = snapshot.files_called(files["lfn"]).lazy().select("lfn", "block_id")
     replicas = snapshot.table("block_replicas").select("block_id", "site_id")
-    blocks = wanted.join(table, on=["directory", "base_name"])
+    blocks = wanted.join(table, on="lfn")
     return blocks.join(replicas, on=["block_id", "site_id"], how="semi").select("lfn", "site").collect()

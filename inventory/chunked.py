@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
 from inventory.packed import PackedRows, joined
+from inventory.packed.lookup import called
+from inventory.packed.numbers import Rows
 from inventory.schema import TABLES, empty_frame
-from inventory.snapshot import Snapshot
+from inventory.snapshot import Snapshot, lfn, split_lfn
 
 Chunks = dict[str, dict[int, PackedRows]]
+Piece = tuple[PackedRows, Rows]
 
 _BATCH_ROWS = 500_000
 
@@ -47,7 +51,7 @@ class ChunkedSnapshot(Snapshot):
 
     def pieces(self, name: str, *columns: str) -> Iterator[pl.DataFrame]:
         """All or some columns of the table, some rows at a time; nothing is kept."""
-        return _pieces(name, self._in_order(name), columns)
+        return (joined(name, batch, columns or None) for batch in _batches(self._in_order(name)))
 
     def of_datasets(self, name: str, dataset_ids: pl.Series) -> pl.DataFrame:
         """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
@@ -59,6 +63,11 @@ class ChunkedSnapshot(Snapshot):
             if rows is not None:
                 pieces.append((rows, rows.rows_of(part["id"].to_numpy())))
         return joined(name, pieces) if pieces else empty_frame(name)
+
+    def files_called(self, lfns: pl.Series) -> pl.DataFrame:
+        """Files with these LFNs: the columns of ``files``, and ``lfn``."""
+        paths = pl.DataFrame({"lfn": lfns.cast(pl.String)}).drop_nulls().unique().select(split_lfn())
+        return called(self._in_order("files"), paths).with_columns(lfn())
 
     def files(self) -> dict[str, PackedRows]:
         """The chunks that are in files, by file name."""
@@ -80,22 +89,52 @@ class _Source:
     ) -> Iterator[pl.DataFrame]:
         """Rows that fulfil ``predicate``, at most ``n_rows``."""
         wanted = list(TABLES[self._name].schema) if columns is None else columns
-        used = wanted if predicate is None else list({*wanted, *predicate.meta.root_names()})
         left = n_rows
-        for piece in _pieces(self._name, self._chunks, used):
-            rows = piece if left is None else piece.head(left)
-            left = None if left is None else left - rows.height
-            yield (rows if predicate is None else rows.filter(predicate)).select(wanted)
+        for batch in _batches(self._chunks):
+            pieces = batch if left is None else _first(batch, left)
+            left = None if left is None else left - sum(_height(piece) for piece in pieces)
+            pieces = pieces if predicate is None else _filtered(self._name, pieces, predicate)
+            yield joined(self._name, pieces, wanted).select(wanted)
             if left == 0:
                 return
 
 
-def _pieces(name: str, chunks: Sequence[PackedRows], columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Some columns (all if none are named) of the chunks, together until there are many rows; at least one frame."""
-    batch: list[tuple[PackedRows, None]] = []
+def _batches(chunks: Sequence[PackedRows]) -> Iterator[list[Piece]]:
+    """Whole chunks, together until there are many rows; at least one batch."""
+    batch: list[Piece] = []
     for rows in chunks:
         if sum(part.height for part, _ in batch) >= _BATCH_ROWS:
-            yield joined(name, batch, columns or None)
+            yield batch
             batch = []
         batch.append((rows, None))
-    yield joined(name, batch, columns or None)
+    yield batch
+
+
+def _height(piece: Piece) -> int:
+    chunk, rows = piece
+    return chunk.height if rows is None else len(rows)
+
+
+def _first(pieces: Sequence[Piece], number: int) -> list[Piece]:
+    begins = np.cumsum([0, *map(_height, pieces)])
+    return [
+        (chunk, np.arange(min(chunk.height, number - begin)))
+        for (chunk, _), begin in zip(pieces, begins.tolist(), strict=False)
+        if begin < number
+    ]
+
+
+def _filtered(name: str, pieces: Sequence[Piece], predicate: pl.Expr) -> list[Piece]:
+    """What fulfils ``predicate``: only the columns that it needs are unpacked for it."""
+    frame = joined(name, pieces, predicate.meta.root_names() or TABLES[name].key[:1])
+    hits = frame.select(_found=predicate.fill_null(False))["_found"].arg_true().to_numpy()
+    if len(hits) == frame.height:
+        return list(pieces)
+    ends = np.cumsum([_height(piece) for piece in pieces])
+    bounds = np.searchsorted(hits, np.concatenate([[0], ends]))
+    found: list[Piece] = []
+    for place, (chunk, rows) in enumerate(pieces):
+        own = hits[bounds[place] : bounds[place + 1]] - (ends[place] - _height((chunk, rows)))
+        if len(own):
+            found.append((chunk, own if rows is None else rows[own]))
+    return found

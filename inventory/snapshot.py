@@ -60,6 +60,12 @@ class Snapshot:
         """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
         return self._tables[name].filter(pl.col("dataset_id").is_in(dataset_ids.implode())).collect()
 
+    def files_called(self, lfns: pl.Series) -> pl.DataFrame:
+        """Files with these LFNs: the columns of ``files``, and ``lfn``."""
+        paths = pl.LazyFrame({"lfn": lfns.cast(pl.String)}).drop_nulls().unique().select(split_lfn())
+        found = self.table("files").join(paths, on=["directory", "base_name"], how="semi", maintain_order="left")
+        return found.with_columns(lfn()).collect()
+
     def row(self, table: str, name: str) -> dict[str, object] | None:
         """The row called ``name`` of groups, sites, partitions or datasets; None when there is none."""
         rows = self.table(table).filter(pl.col("name") == name).collect()

@@ -8,7 +8,7 @@ import polars as pl
 
 from inventory.injection.reading import Reading
 from inventory.policy.errors import nearest
-from inventory.snapshot import Snapshot, lfn, split_lfn
+from inventory.snapshot import Snapshot, lfn
 
 _SHOWN = 100
 
@@ -44,9 +44,7 @@ class Known:
 
     def elsewhere(self, lfns: pl.Series) -> pl.DataFrame:
         """Where in the whole inventory the LFNs exist: lfn, known_dataset, known_block."""
-        path = pl.DataFrame({"lfn": lfns}).unique().with_columns(*split_lfn())
-        near = self._snapshot.table("files").filter(pl.col("directory").is_in(path["directory"].unique().implode()))
-        found = near.select("block_id", "directory", "base_name").collect().join(path, on=["directory", "base_name"])
+        found = self._snapshot.files_called(lfns)
         if found.is_empty():
             empty = pl.lit(None, pl.String)
             return found.select("lfn").with_columns(known_dataset=empty, known_block=empty)

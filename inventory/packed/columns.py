@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,7 +70,8 @@ def _packed_text(column: Column, values: pl.Series) -> tuple[About, Parts]:
     if column.packed == "repeated":
         coded = texts.plain(values).dictionary_encode(null_encoding="encode")
         smallest, found = numbers.packed(coded.indices.to_numpy())
-        return {"smallest": smallest}, {**found, "word": coded.dictionary}
+        checks = np.array([zlib.crc32((word or "").encode()) for word in coded.dictionary.to_pylist()], np.uint32)
+        return {"smallest": smallest}, {**found, "word": coded.dictionary, "check": checks}
     return {}, {"text": texts.plain(values)}
 
 
@@ -78,8 +80,8 @@ def _unpacked_text(about: About, parts: Mapping[str, Any], height: int, rows: Ro
         forms = [(bool(upper), str(suffix)) for upper, suffix in about["forms"]]
         return texts.unpacked(forms, about["smallest"], parts, height, rows)
     if "word" in parts:
-        codes = numbers.unpacked(about["smallest"], parts, np.dtype(np.int64), height, rows)
-        return parts["word"].take(pa.array(codes))
+        words = numbers.unpacked(about["smallest"], parts, np.dtype(np.int64), height, rows)
+        return parts["word"].take(pa.array(words))
     return parts["text"] if rows is None else parts["text"].take(pa.array(rows))
 
 

@@ -49,6 +49,7 @@ def unpacked(smallest: int, parts: Mapping[str, Array], kind: np.dtype[Any], hei
 
 def _added(smallest: int, distances: Array, kind: np.dtype[Any]) -> Array:
     if kind.kind == "u":
-        return np.add(distances, kind.type(smallest), dtype=kind, casting="unsafe")
+        narrow: Array = np.add(distances, kind.type(smallest), dtype=kind, casting="unsafe")
+        return narrow
     wide = np.add(distances, np.uint64(smallest % _WRAP), dtype=np.uint64)
     return wide.view(np.int64).astype(kind, copy=False)

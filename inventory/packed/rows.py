@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from inventory.errors import ImageUnreadable, VersionGone
-from inventory.packed import columns
+from inventory.packed import columns, texts
 from inventory.packed.numbers import Array, Rows
 from inventory.schema import TABLES, Column, Table
 
@@ -54,7 +54,13 @@ class PackedRows:
 
     def numbers(self, name: str) -> Array:
         """A column of whole numbers, all rows."""
-        return self.column(name).to_numpy(zero_copy_only=False)
+        found: Array = self.column(name).to_numpy(zero_copy_only=False)
+        return found
+
+    def candidates(self, name: str, wanted: pl.Series) -> Array:
+        """Of a column of UUIDs whether each row may be one of ``wanted``, without writing out any text."""
+        about, parts = self.parts(name)
+        return texts.candidates(about["smallest"], parts, self.height, wanted)
 
     def rows_of(self, dataset_ids: Array) -> Array:
         """Places of the rows of some datasets; ``dataset_ids``: sorted."""

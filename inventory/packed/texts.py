@@ -74,7 +74,7 @@ def unpacked(forms: list[Form], smallest: int, parts: Mapping[str, Any], height:
     """The texts of all or some ``rows``."""
     kinds = numbers.unpacked(smallest, _unnamed("form", parts), np.dtype(np.uint8), height, None)
     if smallest and "form.distance" not in parts:
-        return _written(_bytes(parts, rows), forms[smallest - 1])
+        return written(_bytes(parts, rows), forms[smallest - 1])
     if not kinds.any():
         text = parts.get("text", pa.array([], pa.string()))
         return text if rows is None else text.take(pa.array(rows))
@@ -86,7 +86,7 @@ def unpacked(forms: list[Form], smallest: int, parts: Mapping[str, Any], height:
         at = np.flatnonzero(kinds[wanted] == number)
         inside = place[wanted[at]]
         pieces.append(
-            _written(_bytes(parts, inside), forms[number - 1])
+            written(_bytes(parts, inside), forms[number - 1])
             if number
             else parts["text"].take(pa.array(inside)).cast(pa.large_string())
         )
@@ -94,6 +94,21 @@ def unpacked(forms: list[Form], smallest: int, parts: Mapping[str, Any], height:
     if not pieces:
         return pa.array([], pa.large_string())
     return pa.concat_arrays(pieces).take(pa.array(np.argsort(np.concatenate(places))))
+
+
+def candidates(smallest: int, parts: Mapping[str, Any], height: int, wanted: pl.Series) -> Array:
+    """For each row whether its text may be one of ``wanted``: no text is written, UUIDs are compared by their first half."""
+    kinds = numbers.unpacked(smallest, _unnamed("form", parts), np.dtype(np.uint8), height, None)
+    found = kinds == 0
+    if "uuid" in parts:
+        _, _, wanted_parts = packed(wanted)
+        heads = np.sort(_heads(wanted_parts)) if "uuid" in wanted_parts else np.empty(0, np.uint64)
+        found[~found] = np.isin(_heads(parts), heads)
+    return found
+
+
+def _heads(parts: Mapping[str, Any]) -> Array:
+    return np.ascontiguousarray(_bytes(parts, None)[:, :8]).view(np.uint64).ravel()
 
 
 def _named(name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,8 +158,8 @@ def _bytes(parts: Mapping[str, Any], rows: Rows) -> Array:
     return together if rows is None else together[rows]
 
 
-def _written(uuids: Array, form: Form) -> pa.Array:
-    """The texts of one form."""
+def written(uuids: Array, form: Form) -> pa.Array:
+    """The texts of one form; ``uuids``: a row of 16 bytes each."""
     upper, suffix = form
     behind = np.frombuffer(suffix.encode(), np.uint8)
     width = _LENGTH + len(behind)

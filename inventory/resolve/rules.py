@@ -57,14 +57,10 @@ def _lfns(space: Workspace) -> None:
     twice = new.filter(pl.struct(path).is_duplicated())
     for lfn in twice["lfn"].unique(maintain_order=True):
         space.problems.append(Problem("files", f"{lfn!r} is given for two blocks"))
-    directories = new["directory"].unique().implode()
-    others = space.snapshot.table("files").filter(pl.col("directory").is_in(directories)).join(
-        new.select(path).unique().lazy(), on=path, how="semi"
-    ).select(*path, "file_id").collect()  # fmt: skip
+    others = space.snapshot.files_called(new["lfn"])
     gone = space.before["files"].join(space.frame("files"), on="file_id", how="anti")
     for row in others.join(gone, on="file_id", how="anti").iter_rows(named=True):
-        lfn = f"{row['directory']}/{row['base_name']}"
-        space.problems.append(Problem("files", f"{lfn!r} exists in another block"))
+        space.problems.append(Problem("files", f"{row['lfn']!r} exists in another block"))
 
 
 def _replicas(space: Workspace) -> None:
