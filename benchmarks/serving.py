@@ -72,7 +72,7 @@ def served(image: Image) -> Iterator[Served]:
     Checkpoints(places[1]).write(image)
     url = f"grpc://127.0.0.1:{free_ports(1)[0]}"
     environment = {"INVENTORY_URL": url, "INVENTORY_TOKEN": _TOKEN, "INVENTORY_IMAGE_DIR": str(places[0]),
-                   "INVENTORY_CHECKPOINT_DIR": str(places[1])}  # fmt: skip
+                   "INVENTORY_CHECKPOINT_DIR": str(places[1]), "INVENTORY_HISTORY_DIR": str(places[1].with_name("history"))}  # fmt: skip
     log = home / "server.log"
     with log.open("w") as stream:
         command = [sys.executable, str(_ROOT / "manage.py"), "inventory_server"]

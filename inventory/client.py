@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from inventory.changes import ChangeSet
+from inventory.errors import InventoryUnavailable, VersionGone
 from inventory.log import Commit
 from inventory.snapshot import Snapshot
 
-__all__ = ["Backend", "Commit", "commit", "snapshot", "status", "using"]
+__all__ = ["Backend", "Commit", "as_of", "commit", "snapshot", "status", "using"]
 
 
 class Backend(Protocol):
@@ -47,6 +48,22 @@ def snapshot(at_least: int | None = None, version: int | None = None) -> Snapsho
         return _backend().snapshot(version=version)
     wanted = at_least if _chosen else max(at_least or 0, _committed)
     return _backend().snapshot(at_least=wanted)
+
+
+def as_of(version: int | None = None, time: int | None = None) -> Snapshot:
+    """Any retained version: with the number ``version``, or the one that was newest at ``time`` (UTC seconds).
+
+    Made from checkpoints, history and log unless it is at hand: seconds for a large inventory. Raises VersionGone, which
+    tells what is retained.
+    """
+    from inventory.history import asof
+
+    if version is not None:
+        try:
+            return _backend().snapshot(version=version)
+        except (VersionGone, InventoryUnavailable):
+            return asof.as_of(version)
+    return asof.as_of(time=time)
 
 
 def commit(changes: ChangeSet) -> Commit:

@@ -46,8 +46,20 @@ class InventoryUnavailable(InventoryError):
     """No inventory server answers, or it cannot write now: nothing was changed; trying again later is right."""
 
 
+class InventoryBusy(InventoryUnavailable):
+    """More wait for the inventory server already than it takes at a time: nothing was changed; try again in ``seconds``."""
+
+    def __init__(self, text: str, seconds: float) -> None:
+        self.why, self.seconds = text, seconds
+        super().__init__(f"{text}; try again in {seconds:.1f} s")
+
+
 class OutcomeUnknown(InventoryUnavailable):
     """Whether a change set was applied cannot be told now: send the same again, it is applied once."""
+
+
+class RecordsDropped(InventoryError):
+    """The log does not have the rows of a record any more."""
 
 
 class VersionGone(InventoryError):

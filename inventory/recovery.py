@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from inventory import checkpoint, followers, log
-from inventory.errors import InventoryError
+from inventory.errors import InventoryError, RecordsDropped
 from inventory.image import Image
 
 _LOG = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ def recovered(head: int, checkpoints: Path | None = None) -> tuple[Image, str]:
     for name, load in _sources(checkpoints):
         try:
             image = replayed(load(), head)
-        except (SourceUnusable, checkpoint.CheckpointDamaged, followers.TablesUnfinished) as error:
+        except (SourceUnusable, RecordsDropped, checkpoint.CheckpointDamaged, followers.TablesUnfinished) as error:
             reasons.append(f"{name}: {error}")
             _LOG.error("inventory_source_refused", source=name, reason=str(error))
         else:
@@ -34,7 +34,7 @@ def recovered(head: int, checkpoints: Path | None = None) -> tuple[Image, str]:
 
 
 def replayed(image: Image, head: int) -> Image:
-    """``image`` with the records up to ``head`` applied. Raises SourceUnusable when one is missing."""
+    """``image`` with the records up to ``head`` applied. Raises SourceUnusable or RecordsDropped when one is missing."""
     if image.version > head:
         raise SourceUnusable(f"it is at record {image.version}, the log ends at {head}: it belongs to another database")
     for record in log.records_after(image.version, head):

@@ -22,7 +22,7 @@ if TEST_DATABASE not in _DATABASE_URLS:
 os.environ["DYNAMO_HOME"] = str(_DIRECTORY / "home")
 os.environ["DATABASE_URL"] = _DATABASE_URLS[TEST_DATABASE]
 os.environ["REDIS_URL"] = f"unix://{_DIRECTORY / 'redis.sock'}"
-for _name in ("INVENTORY_URL", "INVENTORY_IMAGE_DIR", "INVENTORY_CHECKPOINT_DIR", "INVENTORY_TOKEN",
+for _name in ("INVENTORY_URL", "INVENTORY_IMAGE_DIR", "INVENTORY_CHECKPOINT_DIR", "INVENTORY_HISTORY_DIR", "INVENTORY_TOKEN",
               "DYNAMO_HISTORY_DIR", "DYNAMO_SECRET_KEY", "DYNAMO_DEBUG"):  # fmt: skip
     os.environ.pop(_name, None)
 os.environ["INVENTORY_URL"] = f"grpc://127.0.0.1:{free_ports(1)[0]}"

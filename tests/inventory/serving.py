@@ -45,6 +45,10 @@ class Server:
         return self.home / "checkpoint"
 
     @property
+    def history(self) -> Path:
+        return self.home / "history"
+
+    @property
     def log(self) -> str:
         return (self.home / "server.log").read_text()
 
@@ -52,7 +56,7 @@ class Server:
         """Start it; returns when it is ready."""
         self.home.mkdir(exist_ok=True)
         places = {"INVENTORY_URL": self.url, "INVENTORY_TOKEN": TOKEN, "INVENTORY_IMAGE_DIR": str(self.image),
-                  "INVENTORY_CHECKPOINT_DIR": str(self.checkpoints)}  # fmt: skip
+                  "INVENTORY_CHECKPOINT_DIR": str(self.checkpoints), "INVENTORY_HISTORY_DIR": str(self.history)}  # fmt: skip
         with (self.home / "server.log").open("w") as log:
             command = [sys.executable, str(MANAGE), "inventory_server", *arguments]
             self.process = subprocess.Popen(command, env={**self.environment, **places}, stdout=log, stderr=log)
@@ -84,7 +88,8 @@ class Server:
     def command(self, *arguments: str) -> tuple[int, str]:
         """Run a subcommand of ``manage.py inventory`` in this process; its exit status and output."""
         out = io.StringIO()
-        places = {"INVENTORY_CHECKPOINT_DIR": self.checkpoints, "INVENTORY_IMAGE_DIR": self.image}
+        places = {"INVENTORY_CHECKPOINT_DIR": self.checkpoints, "INVENTORY_IMAGE_DIR": self.image,
+                  "INVENTORY_HISTORY_DIR": self.history}  # fmt: skip
         with client.using(self.client()), override_settings(**places):
             try:
                 call_command("inventory", *arguments, stdout=out)
@@ -95,7 +100,7 @@ class Server:
     def manage(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run another management command of this installation."""
         places = {"INVENTORY_URL": self.url, "INVENTORY_TOKEN": TOKEN, "INVENTORY_IMAGE_DIR": str(self.image),
-                  "INVENTORY_CHECKPOINT_DIR": str(self.checkpoints)}  # fmt: skip
+                  "INVENTORY_CHECKPOINT_DIR": str(self.checkpoints), "INVENTORY_HISTORY_DIR": str(self.history)}  # fmt: skip
         command = [sys.executable, str(MANAGE), *arguments]
         return subprocess.run(
             command,
