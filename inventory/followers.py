@@ -13,7 +13,8 @@ from inventory.image import Image
 from inventory.log_models import FollowerPosition
 from inventory.relational import MODELS, own_id, row_id
 from inventory.resolve.delta import Delta
-from inventory.schema import NO_GROUP_ID, NO_GROUP_NAME, TABLES
+from inventory.schema import NO_GROUP_ID, NO_GROUP_NAME
+from inventory.table_reading import read, read_chunks
 
 TABLES_FOLLOWER = "tables"
 
@@ -23,7 +24,6 @@ STEP_ROWS = 20_000
 _BATCH = 500
 _STATEMENT_BYTES = database.LEAST_PACKET // 2
 _NUMBER_BYTES = 24
-_READ = 50_000
 
 
 class TablesUnfinished(InventoryError):
@@ -86,8 +86,12 @@ def read_tables() -> Image:
             # The row's lock keeps the follower from going on meanwhile.
             row = _locked_position()
             if row.step == 0:
-                frames = {table: _read(table) for table in TABLES}
-                return Image.from_frames(frames, row.sequence, row.time)
+                # Without any record there is not even the group of nobody.
+                chunks = {
+                    **Image.from_frames({}).chunks,
+                    **{name: rows for name, rows in read_chunks().items() if rows},
+                }
+                return Image(row.sequence, row.time, chunks)
         # A record is half-way in: it is finished first.
         if not follow(row.sequence + 1):
             raise TablesUnfinished(f"the tables are within record {row.sequence + 1}, which the log does not have")
@@ -147,7 +151,7 @@ def _batches(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def _replace_rules(delta: Delta) -> None:
     """Path rules are few: all are written again, numbered in their order."""
-    rows = delta.applied_to("path_rules", _read("path_rules")).with_row_index("id", offset=1)
+    rows = delta.applied_to("path_rules", read("path_rules")).with_row_index("id", offset=1)
     MODELS["path_rules"]._default_manager.all().delete()
     for batch in _batches(rows):
         _create(MODELS["path_rules"], batch)
@@ -155,18 +159,3 @@ def _replace_rules(delta: Delta) -> None:
 
 def _create(model: type[models.Model], rows: pl.DataFrame) -> None:
     model._default_manager.bulk_create(model(**row) for row in rows.iter_rows(named=True))
-
-
-def _read(table: str) -> pl.DataFrame:
-    schema = TABLES[table].schema
-    own = own_id(table)
-    columns = ["pk" if name == own else name for name in schema]
-    rows = MODELS[table]._default_manager.order_by("pk").values_list(*columns)
-    frames = []
-    batch: list[tuple[object, ...]] = []
-    for row in rows.iterator(chunk_size=_READ):
-        batch.append(row)
-        if len(batch) == _READ:
-            frames.append(pl.DataFrame(batch, schema=schema, orient="row"))
-            batch = []
-    return pl.concat([*frames, pl.DataFrame(batch, schema=schema, orient="row")])

@@ -108,7 +108,8 @@ def candidates(smallest: int, parts: Mapping[str, Any], height: int, wanted: pl.
 
 
 def _heads(parts: Mapping[str, Any]) -> Array:
-    return np.ascontiguousarray(_bytes(parts, None)[:, :8]).view(np.uint64).ravel()
+    halves: Array = np.ascontiguousarray(_bytes(parts, None)[:, :8]).view(np.uint64).ravel()
+    return halves
 
 
 def _named(name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
