@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from detox.models import Cycle, CycleSite
+from detox.models import Comparison, Cycle, CycleSite
 from inventory.admin import ReadOnlyAdmin
 
 
@@ -21,3 +21,10 @@ class CycleSiteAdmin(ReadOnlyAdmin):
     list_filter = ("state", "triggered", "site")
     search_fields = ("site", "reason")
     list_select_related = ("cycle",)
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(ReadOnlyAdmin):
+    list_display = ("id", "author", "state", "created", "ended", "error")
+    list_filter = ("state",)
+    search_fields = ("author", "error")

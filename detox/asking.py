@@ -24,6 +24,7 @@ from inventory.partitions import definitions
 from inventory.policy.errors import PolicyError
 from inventory.policy.model import Policy
 from inventory.policy.parser import parse_policy
+from inventory.policy.times import parse_time
 from inventory.schema import SITE_STATUSES
 from inventory.tuning import with_values
 
@@ -76,8 +77,8 @@ class Answer:
 
 
 def ask(question: Question) -> Answer:
-    """The answer. Raises CannotCompare with every mistake, CycleUnknown, NotKept, VersionGone, InventoryUnavailable, PolicyError of what is in force."""
-    changes = _changes(question)
+    """The answer. Raises CannotCompare with every mistake, CycleUnknown, NotKept, VersionGone, TimeError, InventoryUnavailable, PolicyError of what is in force."""
+    changes = changes_of(question)
     before, basis, notes = _inputs(question)
     if changes.are_none():
         if question.cycle is None:
@@ -103,7 +104,7 @@ def ask(question: Question) -> Answer:
     )
 
 
-def _changes(question: Question) -> Changes:
+def changes_of(question: Question) -> Changes:
     """What the texts mean. Raises CannotCompare with every mistake of form."""
     mistakes: list[str] = []
     if sum(bool(chosen) for chosen in (question.cycle is not None, question.version is not None, question.time)) > 1:
@@ -168,8 +169,10 @@ def _inputs(question: Question) -> tuple[Inputs, str, tuple[str, ...]]:
     snapshot, now = client.snapshot(), int(time.time())
     notes: tuple[str, ...] = ()
     if question.version is not None or question.time:
-        snapshot = client.snapshot(version=question.version)
-        now, notes = snapshot.time, ("locks, requests and rules are those of the present",)
+        wanted = parse_time(question.time, now) if question.time else None
+        snapshot = client.as_of(version=question.version, time=wanted)
+        now = snapshot.time if wanted is None else wanted
+        notes = ("locks, requests and rules are those of the present",)
     known = facts.gather(snapshot, settings.protected_sites, now)
     basis = f"version {snapshot.version} of the inventory, and {policy.file}"
     return Inputs(snapshot, policy, definitions(snapshot), known, settings, now), basis, notes

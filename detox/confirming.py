@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
+from django.conf import settings
 
 from detox import history, monitor
 from detox.guard import KEYS, Confirmed
@@ -24,8 +27,14 @@ def refusal(cycle: Cycle) -> str:
     found = "\n".join(f"  {text}" for text in monitor.guard_texts(cycle))
     return (
         f"{cycle} is refused by the guard, nothing was deleted:\n{found}\n"
-        f"look at `detox show {cycle.pk}`; if that is what you want, `detox run {cycle.policy_file} --confirm {cycle.pk}`"
+        f"look at `detox show {cycle.pk}`; if that is what you want, `detox run {policy_name(cycle)} --confirm {cycle.pk}`"
     )
+
+
+def policy_name(cycle: Cycle) -> str:
+    """What the cycle's policy is called: its name in the policy directory, so that it is the one in force, or else a path."""
+    path = Path(cycle.policy_file)
+    return path.name if path.parent in (Path(settings.POLICY_DIR), Path()) else cycle.policy_file
 
 
 def check(number: int | None, policy: Policy) -> Cycle | None:

@@ -16,47 +16,59 @@ from detox.models import Cycle
 from detox.monitor import CycleUnknown, ended
 from inventory import parquet
 
-_SUMS = ["site", "decision", "line", "num_replicas", "size"]
+_LATEST = 2**33
 _LINES = pl.Schema({"cycle": pl.Int64, "started": pl.Int64, "number": pl.Int32, "policy": pl.String, "line": pl.String})
 
 
 @dataclass(frozen=True)
-class Accounts:
-    """``lines``: see ``lines.accounts``; ``cycles``: how many were read, ``missing``: numbers of those whose decisions are not kept."""
+class Read:
+    """What the lines of some cycles did: ``sums`` and ``texts`` as ``lines.accounts`` takes them, by site where that was asked for.
 
-    lines: pl.DataFrame
+    ``cycles``: how many were read, ``missing``: numbers of those whose decisions are not kept; ``first``, ``last``: when the
+    first and the last of all began (UTC seconds).
+    """
+
+    sums: pl.DataFrame
+    texts: pl.DataFrame
+    by_site: bool
     cycles: int
     missing: tuple[int, ...]
     first: int
     last: int
 
+    def accounts(self, per: str | None = None) -> pl.DataFrame:
+        """The account of every line, see ``lines.accounts``."""
+        return accounts(self.sums.lazy(), self.texts, self.by_site, per)
 
-def of_partition(
-    partition: str, since: int | None = None, until: int | None = None, by_site: bool = False, per: str | None = None
-) -> Accounts:
-    """Accounts over the partition's cycles that began from ``since`` to before ``until`` (UTC seconds) and ended well; no test runs.
+
+def read(partition: str, since: int | None = None, until: int | None = None, by_site: bool = False) -> Read:
+    """The partition's cycles that began from ``since`` to before ``until`` (UTC seconds) and ended well; no test runs.
 
     Raises CycleUnknown where there are none, FrameDamaged.
     """
     chosen = ended().filter(partition=partition).order_by("id")
     if since is not None:
-        chosen = chosen.filter(started__gte=datetime.fromtimestamp(since, UTC))
+        chosen = chosen.filter(started__gte=_moment(since))
     if until is not None:
-        chosen = chosen.filter(started__lt=datetime.fromtimestamp(until, UTC))
+        chosen = chosen.filter(started__lt=_moment(until))
     cycles = list(chosen.only("id", "started", "policy_file", "lines"))
     if not cycles:
         raise CycleUnknown(f"no cycle of {partition[:100]!r} in that time; `detox cycles` lists those that there are")
     paths = {cycle.pk: path for cycle in cycles if (path := _sums_of(cycle.pk)) is not None}
-    kept = [cycle for cycle in cycles if cycle.pk in paths]
-    missing = tuple(cycle.pk for cycle in cycles if cycle.pk not in paths)
     try:
-        found = accounts(_sums(paths), _texts(kept), by_site, per)
+        sums = _sums(paths, by_site)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise parquet.FrameDamaged(
-            f"what lines did in cycles {cycles[0].pk} to {cycles[-1].pk} cannot be read: {error}"
-        ) from error
-    times = [int(cycle.started.timestamp()) for cycle in cycles]
-    return Accounts(found, len(kept), missing, times[0], times[-1])
+        span = f"cycles {cycles[0].pk} to {cycles[-1].pk}"
+        raise parquet.FrameDamaged(f"what lines did in {span} cannot be read: {error}") from error
+    first, last = (int(cycle.started.timestamp()) for cycle in (cycles[0], cycles[-1]))
+    missing = tuple(cycle.pk for cycle in cycles if cycle.pk not in paths)
+    texts = _texts(cycle for cycle in cycles if cycle.pk in paths)
+    return Read(sums, texts, by_site, len(paths), missing, first, last)
+
+
+def _moment(seconds: int) -> datetime:
+    """The moment, within what databases know."""
+    return datetime.fromtimestamp(min(max(seconds, 0), _LATEST), UTC)
 
 
 def _sums_of(cycle: int) -> Path | None:
@@ -68,18 +80,21 @@ def _sums_of(cycle: int) -> Path | None:
     return history.path_of(cycle, "lines")
 
 
-def _sums(paths: dict[int, Path]) -> pl.LazyFrame:
-    """The sums of all cycles, with the number of each."""
+def _sums(paths: dict[int, Path], by_site: bool) -> pl.DataFrame:
+    """The sums of all cycles: cycle, number, decision, [site], num_replicas, size."""
+    keys = ["decision", "line", *(["site"] if by_site else [])]
+    schema = {name: history.FRAMES["lines"][name] for name in keys}
     if not paths:
-        schema = history.FRAMES["lines"]
-        return pl.LazyFrame(schema={"cycle": pl.Int64, "number": pl.Int32, **{name: schema[name] for name in _SUMS}})
-    numbers = pl.LazyFrame(
-        {"path": [str(path) for path in paths.values()], "cycle": list(paths)}, {"path": pl.String, "cycle": pl.Int64}
-    )
-    read = pl.scan_parquet(list(paths.values()), include_file_paths="path", glob=False).select("path", *_SUMS)
+        return pl.DataFrame(schema={"cycle": pl.Int64, **schema, "num_replicas": pl.Int64, "size": pl.Int64}).rename(
+            {"line": "number"}
+        )
+    numbers = pl.LazyFrame({"path": [str(path) for path in paths.values()], "cycle": list(paths)})
+    rows = pl.scan_parquet(list(paths.values()), include_file_paths="path", glob=False)
     # Summed file by file before anything is joined: paths are long, and there are many rows.
-    few = read.group_by("path", "site", "decision", "line").agg(pl.col("num_replicas", "size").sum())
-    return few.join(numbers, on="path").select("cycle", *_SUMS).rename({"line": "number"})
+    few = rows.group_by("path", *keys).agg(pl.col("num_replicas", "size").cast(pl.Int64).sum())
+    return (
+        few.join(numbers, on="path").select("cycle", *keys, "num_replicas", "size").rename({"line": "number"}).collect()
+    )
 
 
 def _texts(cycles: Iterable[Cycle]) -> pl.DataFrame:

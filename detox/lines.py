@@ -40,9 +40,7 @@ def accounts(sums: pl.LazyFrame, lines: pl.DataFrame, by_site: bool = False, per
         cycles=pl.col("cycle").n_unique(), first=pl.col("started").min(), last=pl.col("started").max()
     )
     where = ["site"] if by_site else []
-    # Sums of many cycles are large, and texts long: first by number, then by text.
-    few = sums.group_by("cycle", "number", "decision", *where).agg(pl.col("num_replicas", "size").sum().cast(pl.Int64))
-    named = few.join(lines.lazy().select("cycle", "number", *keys), on=["cycle", "number"])
+    named = sums.join(lines.lazy().select("cycle", "number", *keys), on=["cycle", "number"])
     summed = named.group_by(*keys, *where).agg(_by_decision()).collect()
     found = had.join(summed, on=keys, how="right" if by_site else "left").with_columns(pl.col(VOLUMES).fill_null(0))
     states = [name for name in VOLUMES if not name.endswith("deleted")]

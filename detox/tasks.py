@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from detox import comparing
 from detox.cycle import run_cycle
 from detox.monitor import detox_settings
 from detox.policies import load_policy
@@ -17,6 +18,12 @@ SCHEDULES = [Schedule(task="detox.start_cycles", every=4 * 3600)]
 def cycle(policy: str, confirms: int | None = None, author: str = AUTHOR) -> None:
     """A cycle that follows one file of the policy directory; ``confirms``: the refused cycle whose plan the author confirms."""
     run_cycle(load_policy(policy), author, wait=detox_settings().wait, confirms=confirms)
+
+
+@shared_task(name="detox.compare", limit=comparing.LIMIT)
+def compare(number: int) -> None:
+    """Answer a what-if question of the page."""
+    comparing.compute(number)
 
 
 @shared_task(name="detox.start_cycles", isolated=False)

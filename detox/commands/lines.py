@@ -7,7 +7,7 @@ import time
 from argparse import ArgumentParser
 from typing import Any, TextIO
 
-from detox.line_history import of_partition
+from detox.line_history import read
 from detox.lines import PERIODS
 from detox.report import lines_text
 from inventory.policy.times import parse_time
@@ -32,8 +32,9 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     """The accounts as a table, JSON or CSV."""
     now = int(time.time())
     since, until = (parse_time(text, now) if text else None for text in (options["since"], options["until"]))
-    found = of_partition(options["partition"], since, until, options["by"] == "site", options["per"])
-    lines = found.lines.head(options["limit"]) if options["limit"] > 0 else found.lines
+    found = read(options["partition"], since, until, options["by"] == "site")
+    lines = found.accounts(options["per"])
+    lines = lines.head(options["limit"]) if options["limit"] > 0 else lines
     if options["csv"]:
         out.write(lines.write_csv())
     elif options["json"]:

@@ -10,8 +10,9 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from detox import monitor
-from detox.models import Cycle
+from detox.models import Cycle, CycleState
 from dynamo_site.pages import detox_bars
+from dynamo_site.pages.queueing import is_operator
 from dynamo_site.pages.shell import page
 
 _PER_PAGE = 100
@@ -53,7 +54,11 @@ def cycle_called(number: int) -> Cycle:
 @require_safe
 def cycle(request: HttpRequest, number: int) -> HttpResponse:
     """One cycle: a bar and a reason for every site, neighbours in time, search over datasets."""
-    row = cycle_called(number)
+    return shown_cycle(request, cycle_called(number))
+
+
+def shown_cycle(request: HttpRequest, row: Cycle, http_status: int = 200, refused: str = "") -> HttpResponse:
+    """The page of a cycle; ``refused``: why it was not confirmed."""
     summary = monitor.summary(row)
     known = monitor.partitions(row.test)
     absolute = request.GET.get("scale") == "bytes"
@@ -61,7 +66,9 @@ def cycle(request: HttpRequest, number: int) -> HttpResponse:
     before = request.GET.get("before", "")
     found = _searched(row, patterns) if patterns else None
     return page(
-        request, "detox", "detox_cycle", {"summary": summary, "found": found}, partitions=known, absolute=absolute,
+        request, "detox", "detox_cycle", {"summary": summary, "found": found}, http_status, partitions=known, absolute=absolute,
+        waiting=[other for other in monitor.refused() if other.partition == row.partition and not row.test], not_confirmed=refused,
+        may_confirm=is_operator(request, "detox"), is_refused=row.state == CycleState.REFUSED,
         late=any(other["late"] and other["cycle"] == row.pk for other in known),
         bars=detox_bars.of_cycle(summary, absolute), patterns=" ".join(patterns), shown_found=_SHOWN_FOUND,
         has_before=bool(summary["previous"]),

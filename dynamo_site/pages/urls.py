@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from dynamo_site.pages import dealer, detox, files, front, lists, statistics, why
+from dynamo_site.pages import compare, confirm, dealer, detox, files, front, lines, lists, statistics, why
 
 urlpatterns = [
     path("", front.front, name="front"),
     path("detox/", detox.newest, name="detox"),
+    path("detox/compare/", compare.form, name="detox-compare"),
+    path("detox/compare/<int:number>/", compare.answer, name="detox-comparison"),
+    path("detox/lines/", lines.show, name="detox-lines"),
     path("detox/<int:number>/", detox.cycle, name="detox-cycle"),
+    path("detox/<int:number>/confirm/", confirm.confirm, name="detox-confirm"),
     path("detox/<int:number>/site/<str:name>/", detox.site, name="detox-site"),
     path("detox/<int:number>/why/", why.why, name="detox-why"),
     path("detox/<int:number>/policy/", detox.policy, name="detox-policy"),

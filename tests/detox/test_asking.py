@@ -19,7 +19,10 @@ from detox.policies import PolicyUnreadable
 from detox.whatif import CannotCompare
 from fileops.models import Subscription
 from inventory.changes import ChangeSet
+from inventory.errors import VersionGone
 from inventory.models import TunedSetting
+from inventory.partitions import PartitionError
+from inventory.policy.errors import TimeError
 from tests.detox import store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("empty_redis", "history_dir")]
@@ -99,6 +102,9 @@ def test_a_wider_policy_on_a_cycle_comes_with_a_warning(filled) -> None:
     (Question("Physics", policy="Partition Physics\nOn nothing\nDo it"), CannotCompare, "<changed policy>:3:1"),
     (Question("Physics", quotas=("T3_X=1",)), CannotCompare, "there is no site 'T3_X'"),
     (Question("Physics", cycle=99, policy=KEEP_OLD), CycleUnknown, "no cycle 99"),
+    (Question("Physics", time="the day it rained", quotas=("T2_A=1",)), TimeError, "the day it rained"),
+    (Question("Physics", time="1970-01-02", quotas=("T2_A=1",)), PartitionError, "there is no partition 'Physics'"),
+    (Question("Physics", version=10**9, quotas=("T2_A=1",)), VersionGone, ""),
     (Question("Physics", cycle=1, version=2, quotas=("T2_A=1",)), CannotCompare, "only one of them"),
 ])  # fmt: skip
 def test_what_cannot_be_compared_is_said_clearly(filled, question: Question, error: type[Exception], text: str) -> None:
@@ -119,7 +125,8 @@ def test_a_kept_version_of_the_inventory(filled) -> None:
     then = ask(Question("Physics", policy=KEEP_OLD, version=version))
     assert then.comparison.total()["less"] == 2 * store.TB
     assert "locks, requests and rules are those of the present" in then.notes
-    assert ask(Question("Physics", policy=KEEP_OLD)).comparison.total()["less"] == 0
+    for question in (Question("Physics", policy=KEEP_OLD), Question("Physics", policy=KEEP_OLD, time="tomorrow")):
+        assert ask(question).comparison.total()["less"] == 0
 
 
 def test_the_command_shows_tables_json_and_csv(filled, tmp_path) -> None:

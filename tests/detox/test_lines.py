@@ -69,8 +69,8 @@ def two_cycles(inventory, empty_redis, history_dir) -> list[Cycle]:
 
 @pytest.mark.django_db
 def test_over_the_cycles_of_a_partition(two_cycles) -> None:
-    found = line_history.of_partition("Physics")
-    rows = {row["line"]: row for row in found.lines.iter_rows(named=True)}
+    found = line_history.read("Physics")
+    rows = {row["line"]: row for row in found.accounts().iter_rows(named=True)}
     assert (found.cycles, found.missing) == (2, ())
     raw = rows["Protect dataset.name == /*/*/RAW"]
     assert (raw["protected"], raw["cycles"], raw["policy"]) == (2 * store.TB, 2, "Physics.txt")
@@ -81,13 +81,13 @@ def test_over_the_cycles_of_a_partition(two_cycles) -> None:
 
 @pytest.mark.django_db
 def test_cycles_that_kept_only_decisions_or_nothing(two_cycles) -> None:
-    whole = line_history.of_partition("Physics").lines
+    whole = line_history.read("Physics").accounts()
     for cycle in two_cycles:
         history.path_of(cycle.pk, "lines").unlink()
-    assert line_history.of_partition("Physics").lines.equals(whole)
+    assert line_history.read("Physics").accounts().equals(whole)
     for name in ("lines", "decisions"):
         history.path_of(two_cycles[0].pk, name).unlink()
-    found = line_history.of_partition("Physics")
+    found = line_history.read("Physics")
     assert (found.cycles, found.missing) == (1, (two_cycles[0].pk,))
 
 
@@ -95,10 +95,10 @@ def test_cycles_that_kept_only_decisions_or_nothing(two_cycles) -> None:
 def test_only_cycles_of_the_wanted_time(two_cycles) -> None:
     start = int(two_cycles[0].started.timestamp())
     Cycle.objects.filter(pk=two_cycles[1].pk).update(started=datetime.fromtimestamp(start + 1000, UTC))
-    assert line_history.of_partition("Physics", until=start + 1000).cycles == 1
-    assert line_history.of_partition("Physics", since=start + 1000).cycles == 1
+    assert line_history.read("Physics", until=start + 1000).cycles == 1
+    assert line_history.read("Physics", since=start + 1000).cycles == 1
     with pytest.raises(CycleUnknown, match="no cycle of 'Physics' in that time"):
-        line_history.of_partition("Physics", since=start + 1001)
+        line_history.read("Physics", since=start + 1001)
 
 
 @pytest.mark.django_db
@@ -121,4 +121,4 @@ def test_the_command(two_cycles) -> None:
 def test_a_damaged_file_is_named(two_cycles) -> None:
     history.path_of(two_cycles[1].pk, "lines").write_bytes(b"PAR1")
     with pytest.raises(FrameDamaged, match=f"cycles {two_cycles[0].pk} to {two_cycles[1].pk} cannot be read"):
-        line_history.of_partition("Physics")
+        line_history.read("Physics")
