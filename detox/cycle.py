@@ -10,7 +10,7 @@ import polars as pl
 from django.db import transaction
 from django.utils import timezone
 
-from detox import confirming, facts, guard, history
+from detox import confirming, facts, guard, history, trusted
 from detox.carry_out import carry_out, finish_interrupted
 from detox.decisions import Decisions
 from detox.engine import decide
@@ -34,13 +34,14 @@ def run_cycle(
 
     ``wait``: seconds for the turn to write (None: as long as it takes). ``confirms``: number of a refused cycle whose plan the
     author has looked at. Raises CycleRefused when the guard stops it, CannotConfirm; TurnBusy, ApplicationLocked, TurnLost,
-    InventoryUnavailable, PartitionUnknown; a cycle that had begun is then on record as refused or failed.
+    InventoryUnavailable, PartitionUnknown, SourceInTrouble; a cycle that had begun is then on record as refused or failed.
     """
     confirming.check(confirms, policy)
     arguments = {"partition": policy.partition, "policy": policy.file}
     with writer(_APPLICATION, arguments | ({"confirms": confirms} if confirms else {}), author, wait=wait) as run:
         finish_interrupted(run)
         snapshot = run.snapshot()
+        trusted.require(policy, snapshot, timezone.now())
         refused = confirming.check(confirms, policy)
         cycle, plan = _decided(run, snapshot, policy, author, comment, test=False, confirms=refused)
         run.log(f"{cycle}: decided on version {snapshot.version}; {int(plan['deleted'].sum())} block replicas go")

@@ -38,7 +38,7 @@ def decide(
     image, membership = build_image(snapshot, policy, partitions, facts, now)
     owner_before = image.rows.owner.copy()
     built = time.perf_counter()
-    columns = ImageColumns(image, snapshot, facts, _variables(policy), now)
+    columns = ImageColumns(image, snapshot, facts, variables(policy), now)
     answers = Answers(image, columns, policy, now)
     state = State(image, answers)
     before = pl.Series(state.occupied.copy(), dtype=pl.Int64)
@@ -57,7 +57,7 @@ def decide(
     return Decisions(replicas, blocks, reowned, sites, frame, passes.number, stack_texts(policy), now, seconds)
 
 
-def _variables(policy: Policy) -> set[str]:
+def variables(policy: Policy) -> set[str]:
     """The variables that lines and order look at."""
     conditions = [line.condition for line in policy.stack if line.condition]
     names = {predicate.variable for condition in conditions for predicate in condition.predicates}

@@ -11,6 +11,7 @@ import polars as pl
 from detox import history
 from detox.build import build_image
 from detox.columns import ImageColumns
+from detox.engine import variables
 from detox.image import Image
 from detox.models import Cycle
 from inventory.errors import InventoryError
@@ -39,15 +40,9 @@ class Given:
     newest: int
     now: int
 
-    def variables(self) -> set[str]:
-        """The variables that lines and order look at."""
-        conditions = [line.condition for line in self.policy.stack if line.condition]
-        names = {predicate.variable for condition in conditions for predicate in condition.predicates}
-        return names | {key.variable for key in self.policy.order}
-
     def columns(self, image: Image) -> ImageColumns:
-        """The columns of ``image`` that those variables are computed from."""
-        return ImageColumns(image, self.snapshot, self.facts, self.variables(), self.now)
+        """The columns of ``image`` that the variables of lines and order are computed from."""
+        return ImageColumns(image, self.snapshot, self.facts, variables(self.policy), self.now)
 
 
 def given_of(cycle: Cycle, dataset: str) -> Given:

@@ -17,6 +17,8 @@ from prometheus_client.core import GaugeMetricFamily
 from detox import monitor
 from fileops.models import Subscription
 from inventory.partitions import occupancy
+from inventory.policy import versions
+from registry import attribute_sources as sources
 from registry.models import Request
 from scheduler import history, life
 from scheduler.connection import connect
@@ -103,6 +105,26 @@ def detox() -> list[GaugeMetricFamily]:
     waiting = {(cycle.partition,): float(cycle.pk) for cycle in monitor.refused()}
     text = "Number of the newest cycle, where the guard refused it and nobody has confirmed it"
     return [_family("detox_refused_cycle", text, ("partition",), waiting)]
+
+
+def attribute_sources() -> list[GaugeMetricFamily]:
+    """Attribute sources: whether they are in trouble, when they were last read well, and the rows they gave then."""
+    found = sources.every_source(timezone.now())
+    labels = ("source",)
+    good = {(row["name"],): float(row["good_at"]) for row in found if row["good_at"]}
+    return [
+        _family("attribute_source_trouble", "Whether the source fails or is too old", labels, {(row["name"],): float(bool(row["trouble"])) for row in found}),
+        _family("attribute_source_good_timestamp_seconds", "When the source was last read well", labels, good),
+        _family("attribute_source_rows", "Rows that it gave then", labels, {(row["name"],): float(row["rows"] or 0) for row in found}),
+    ]  # fmt: skip
+
+
+def policies() -> list[GaugeMetricFamily]:
+    """Files of the policy directory that are wrong, while an older text stays in force."""
+    wrong = len(versions.alarms())
+    return [
+        _family("policies_not_followed", "Files of the policy directory that are not followed", (), {(): float(wrong)})
+    ]
 
 
 def inventory() -> list[GaugeMetricFamily]:

@@ -12,11 +12,14 @@ import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dynamo_site.watchers import may_watch
 from inventory.errors import InventoryError
+from registry import attribute_sources
+from registry.source_models import OnTrouble
 from scheduler import fence, life
 from scheduler.connection import connect
 
@@ -98,6 +101,18 @@ def _disk() -> Part:
     return Part(enough, "" if enough else lacking, {"free_bytes": free})
 
 
+def _sources() -> Part:
+    """Attribute sources whose trouble stops cycles; that of others is an alarm on the front page."""
+    try:
+        found = attribute_sources.troubled(timezone.now())
+    except DatabaseError as error:
+        return Part(False, f"unknown: {error}")
+    stopping = [f"{source} {text}" for source, text in found if source.on_trouble == OnTrouble.STOP]
+    lacking = f"no Detox cycle starts that needs them: {'; '.join(stopping)}; see manage.py sources list"
+    return Part(not stopping, lacking if stopping else "", {"in_trouble": [str(source) for source, _ in found]})
+
+
 _CHECKS: dict[str, Callable[[], Part]] = {
     "database": _database, "redis": _redis, "inventory": _inventory, "worker": _worker, "disk": _disk,
+    "sources": _sources,
 }  # fmt: skip

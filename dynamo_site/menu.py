@@ -17,6 +17,8 @@ _GROUPS: list[tuple[str, list[_Entry]]] = [
         ("Detox locks", "registry_detoxlock", "lock"),
         ("Injections", "registry_injection", "input"),
         ("Cached copy requests", "registry_cachedcopyrequest", "inbox"),
+        ("Attribute sources", "registry_attributesource", "input_circle"),
+        ("Readings of sources", "registry_attributefetch", "history"),
     ]),
     ("File operations", [
         ("Subscriptions", "fileops_subscription", "sync_alt"),

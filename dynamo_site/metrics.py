@@ -22,7 +22,8 @@ _LOG = structlog.get_logger(__name__)
 Source = Callable[[], list[GaugeMetricFamily]]
 SOURCES: dict[str, Source] = {
     "runs": gauges.runs, "turn": gauges.turn, "tasks": gauges.tasks, "file operations": gauges.file_operations,
-    "requests": gauges.requests, "detox": gauges.detox, "inventory": gauges.inventory, "occupancy": gauges.site_occupancy,
+    "requests": gauges.requests, "detox": gauges.detox, "policies": gauges.policies, "inventory": gauges.inventory, "occupancy": gauges.site_occupancy,
+    "attribute sources": gauges.attribute_sources,
 }  # fmt: skip
 
 

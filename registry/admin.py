@@ -8,15 +8,18 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from inventory.admin import ReadOnlyAdmin
-from registry import locks, placing, rights, tokens
+from registry import attribute_sources, locks, placing, rights, tokens
 from registry.errors import Denied
 from registry.lifecycle import ImpossibleTransition
 from registry.models import (
     ApiToken,
+    AttributeFetch,
+    AttributeSource,
     CachedCopyRequest,
     CopyRequest,
     DeletionRequest,
@@ -173,3 +176,32 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         for token in queryset:
             tokens.revoke(token)
         messages.success(request, "revoked")
+
+
+@admin.register(AttributeSource)
+class AttributeSourceAdmin(ModelAdmin):
+    """Where attributes of datasets come from, and what a failure leads to."""
+
+    list_display = ("name", "kind", "enabled", "on_trouble", "good_at", "good_rows", "trouble")
+    list_filter = ("enabled", "kind", "on_trouble")
+    readonly_fields = ("tried_at", "good_at", "good_rows", "failing_since", "error", "changed_by", "changed_at")
+
+    @display(description="trouble")
+    def trouble(self, row: AttributeSource) -> str:
+        """What is wrong with its values now."""
+        return attribute_sources.trouble(row, timezone.now()) if row.enabled else "not enabled"
+
+    def save_model(self, request: HttpRequest, obj: AttributeSource, form: Any, change: bool) -> None:
+        """Note the user; a source that is read elsewhere or otherwise is not measured against what it gave before."""
+        obj.changed_by = request.user.get_username()
+        if {"kind", "configuration"} & set(form.changed_data):
+            obj.good_rows = None
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(AttributeFetch)
+class AttributeFetchAdmin(ReadOnlyAdmin):
+    """What came of reading them."""
+
+    list_display = ("id", "source", "started", "good", "rows", "unknown", "changed", "version", "run", "error")
+    list_filter = ("source", "good")

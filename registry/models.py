@@ -9,6 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
+from registry.source_models import AttributeFetch as AttributeFetch
+from registry.source_models import AttributeSource as AttributeSource
+
 NAME = {"max_length": 255}
 ITEM = {"max_length": 600}  # dataset or dataset#block; bounded by what MariaDB can index
 SITE = {"max_length": 128}

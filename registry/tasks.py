@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils import timezone
 
-from registry import cached, injections, tracker
+from registry import attribute_sources, cached, injections, tracker
 from registry.settings import registry_settings
 from scheduler.runs import reader
 from scheduler.schedules import Schedule
 
-SCHEDULES = [Schedule("registry.inject", every=60), Schedule("registry.track", every=120)]
+AUTHOR = "dynamo"
+SCHEDULES = [
+    Schedule("registry.inject", every=60), Schedule("registry.track", every=120),
+    Schedule("registry.read_sources", every=300),
+]  # fmt: skip
+_TURN_SECONDS = 3600.0
 
 
 @shared_task(name="registry.inject")
@@ -32,3 +38,16 @@ def track() -> dict[str, int]:
             f"{tracked.completed_requests} requests completed"
         )
     return {"made": made, "completed": tracked.completed_requests}
+
+
+@shared_task(name="registry.read_sources", isolated=False)
+def read_sources() -> None:
+    """Queue a reading of every attribute source that is due."""
+    for source in attribute_sources.due(timezone.now()):
+        read_source.delay(source.name)
+
+
+@shared_task(name="registry.read_source")
+def read_source(name: str) -> None:
+    """Read one attribute source and write what is new."""
+    attribute_sources.fetch(attribute_sources.named(name), AUTHOR, wait=_TURN_SECONDS)

@@ -12,7 +12,7 @@ from detox.answers import Answers
 from detox.build import build_image
 from detox.columns import ImageColumns
 from detox.decisions import Decisions
-from detox.engine import decide
+from detox.engine import decide, variables
 from detox.evaluate import evaluate
 from detox.membership import Definitions
 from detox.settings import DetoxSettings
@@ -104,7 +104,7 @@ def actions_at(local: Inputs, subject: Subject, sites: tuple[str, ...]) -> dict[
     found = np.flatnonzero(image.sites.ids[image.replica_site] == subject.site_id)
     if not len(found):
         return {}
-    columns = ImageColumns(image, local.snapshot, local.facts, variables_of_lines(policy), local.now)
+    columns = ImageColumns(image, local.snapshot, local.facts, variables(policy), local.now)
     answers = Answers(image, columns, policy, local.now)
     decided = evaluate(image, answers, found[:1])
     blocks = local.snapshot.frame("blocks")["block_id"].gather(image.rows.block[decided.rows]).to_list()
@@ -114,10 +114,3 @@ def actions_at(local: Inputs, subject: Subject, sites: tuple[str, ...]) -> dict[
     if subject.block_id is None:
         return actions
     return {block: action for block, action in actions.items() if block == subject.block_id}
-
-
-def variables_of_lines(policy: Policy) -> set[str]:
-    """The variables that lines and order look at."""
-    conditions = [line.condition for line in policy.stack if line.condition]
-    names = {predicate.variable for condition in conditions for predicate in condition.predicates}
-    return names | {key.variable for key in policy.order}

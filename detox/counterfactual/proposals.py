@@ -15,9 +15,10 @@ import polars as pl
 
 from detox.counterfactual import copies, edits
 from detox.counterfactual.costs import YEAR, Change, far
-from detox.counterfactual.inputs import Inputs, Subject, image_newest, variables_of_lines
+from detox.counterfactual.inputs import Inputs, Subject, image_newest
 from detox.counterfactual.words import ago, moment
 from detox.decisions import Decisions
+from detox.engine import variables
 from inventory.partitions import simple_parts
 from inventory.policy.compiler import in_force, predicate_expression, with_variables
 from inventory.policy.model import Condition, Predicate
@@ -68,7 +69,7 @@ class Asked:
     @cached_property
     def variables(self) -> set[str]:
         """The variables of lines and order."""
-        return variables_of_lines(self.inputs.policy)
+        return variables(self.inputs.policy)
 
     def predicates(self, *variables: str) -> Iterator[Predicate]:
         """Those of the stack on one of the variables."""

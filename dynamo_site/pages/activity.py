@@ -12,7 +12,9 @@ from consistency.models import Check
 from detox import monitor
 from fileops.lifecycle import State
 from fileops.models import Subscription
+from registry import attribute_sources
 from registry.models import Request
+from registry.source_models import OnTrouble
 from scheduler.models import Run
 
 _OLD = timedelta(days=7)
@@ -88,7 +90,7 @@ def requests_by_status() -> dict[str, int]:
 
 def alarms(now: datetime) -> list[str]:
     """What needs a person, in words, the most urgent first."""
-    return [*_failed_runs(now), *_refused_cycles(), *_check_alarms(), *_held(), *_old_operations(now)]
+    return [*_failed_runs(now), *_refused_cycles(), *_check_alarms(), *_sources(now), *_held(), *_old_operations(now)]
 
 
 def _refused_cycles() -> list[str]:
@@ -122,6 +124,18 @@ def _check_alarms() -> list[str]:
     for check in Check.objects.filter(dry_run=False)[:_SHOWN_CHECKS]:
         newest.setdefault((check.site, check.kind), check)
     return [f"{check.site}, {check.kind} {check.pk}: {alarm}" for check in newest.values() for alarm in check.alarms]
+
+
+def _sources(now: datetime) -> list[str]:
+    """Attribute sources that fail or are too old, and what that leads to."""
+    effects = {
+        OnTrouble.STOP: "Detox cycles that need it do not start",
+        OnTrouble.LAST_GOOD: "its last good values are used",
+    }
+    return [
+        f"attribute source {source} {text}; {effects[OnTrouble(source.on_trouble)]}"
+        for source, text in attribute_sources.troubled(now)
+    ]
 
 
 def _held() -> list[str]:

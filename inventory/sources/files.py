@@ -16,8 +16,9 @@ from inventory.sources.reading import parse, read_bytes
 def below(path: str) -> Path:
     """A path within the source directory. Raises SourceWrong for one that leads out of it."""
     directory = Path(settings.SOURCE_DIR).resolve()
-    found = (directory / path).resolve()
-    if not path or "\0" in path or Path(path).is_absolute() or directory not in found.parents:
+    usable = bool(path) and "\0" not in path and not Path(path).is_absolute()
+    found = (directory / path).resolve() if usable else directory
+    if directory not in found.parents:
         raise SourceWrong(f"path: {path[:100]!r} does not lead to a file below {directory} (DYNAMO_SOURCE_DIR)")
     return found
 

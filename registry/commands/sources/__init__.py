@@ -1,0 +1,1 @@
+"""``manage.py sources list|check|run|kinds``."""
