@@ -61,7 +61,10 @@ def _span(since: date, until: date) -> tuple[int, int]:
 
 def _drawn(found: Read, days: int, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Rows with bars, and a column of what the largest lines protected for each day, week or month."""
-    largest = max((max(row["protected"] + row["kept"], row["deleted"]) for row in lines), default=0)
+    largest = (
+        max((row["protected"] + row["kept"] for row in lines), default=0),
+        max((row["deleted"] for row in lines), default=0),
+    )
     per = next((name for name, most in _DAYS_OF.items() if days <= most), "month")
     coloured = [row["line"] for row in lines[: plot.COLOURS - 1]]
     entity = pl.when(pl.col("line").is_in(coloured)).then("line").otherwise(pl.lit(_OTHERS))
@@ -73,8 +76,9 @@ def _drawn(found: Read, days: int, lines: list[dict[str, Any]]) -> dict[str, Any
     }  # fmt: skip
 
 
-def _row(row: dict[str, Any], rank: int, largest: float) -> dict[str, Any]:
+def _row(row: dict[str, Any], rank: int, largest: tuple[int, int]) -> dict[str, Any]:
+    """``largest``: bytes that the whole width stands for, of what stays and of what went; the one is a mean, the other a sum."""
     words = f"protected {volume(row['protected'])}, kept {volume(row['kept'])}, deleted {volume(row['deleted'])}"
-    parts = stacked([("protect", row["protected"]), ("keep", row["kept"])], largest)
-    gone = Bar(f"deleted {volume(row['deleted'])}", stacked([("delete", row["deleted"])], largest))
+    parts = stacked([("protect", row["protected"]), ("keep", row["kept"])], largest[0])
+    gone = Bar(f"deleted {volume(row['deleted'])}", stacked([("delete", row["deleted"])], largest[1]))
     return row | {"bar": Bar(words, parts), "gone": gone, "colour": plot.colour(rank) if row["protected"] else None}
