@@ -22,10 +22,12 @@ class ExportError(InventoryError):
     """The directory cannot be written; the text says why."""
 
 
-def export(snapshot: Snapshot, directory: Path, form: str) -> dict[str, int]:
+def export(
+    snapshot: Snapshot, directory: Path, form: str, progress: Callable[[int], None] = lambda tables: None
+) -> dict[str, int]:
     """Write the snapshot as ``form`` ("parquet" or "tsv") into a new directory, all of it or nothing; rows by table.
 
-    Raises :class:`ExportError` if the directory exists and is not empty, or cannot be written.
+    ``progress`` is told the number of tables written. Raises :class:`ExportError` if the directory exists and is not empty, or cannot be written.
     """
     write = {"parquet": _parquet, "tsv": _tsv}[form]
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -34,7 +36,7 @@ def export(snapshot: Snapshot, directory: Path, form: str) -> dict[str, int]:
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-        counts = write(snapshot, scratch)
+        counts = write(snapshot, scratch, progress)
         scratch.chmod(0o755)
         os.replace(scratch, directory)  # noqa: PTH105 - also over an empty directory
     except OSError as error:
@@ -45,17 +47,19 @@ def export(snapshot: Snapshot, directory: Path, form: str) -> dict[str, int]:
     return counts
 
 
-def _parquet(snapshot: Snapshot, directory: Path) -> dict[str, int]:
-    counts = {}
+def _parquet(snapshot: Snapshot, directory: Path, progress: Callable[[int], None]) -> dict[str, int]:
+    counts: dict[str, int] = {}
     for name in TABLES:
+        progress(len(counts))
         snapshot.table(name).sink_parquet(directory / f"{name}.parquet")
         counts[name] = snapshot.table(name).select(pl.len()).collect().item()
     return counts
 
 
-def _tsv(snapshot: Snapshot, directory: Path) -> dict[str, int]:
-    counts = {}
+def _tsv(snapshot: Snapshot, directory: Path, progress: Callable[[int], None]) -> dict[str, int]:
+    counts: dict[str, int] = {}
     for name, table in _TABLES.items():
+        progress(len(counts))
         frame = table(snapshot).collect()
         frame.write_csv(
             directory / f"{name}.tsv", separator="\t", include_header=False, quote_style="never", null_value=""

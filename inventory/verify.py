@@ -9,7 +9,12 @@ from pathlib import Path
 import polars as pl
 
 from inventory import checkpoint, client, followers, log
-from inventory.errors import InventoryUnavailable
+from inventory.errors import InventoryUnavailable, RecordsDropped
+from inventory.history.archive import Archive
+from inventory.history.asof import bases, image_at
+from inventory.history.follower import dropped
+from inventory.history.past import Past, directory, settled
+from inventory.history.segment import HistoryDamaged
 from inventory.image import Image
 from inventory.recovery import SourceUnusable, replayed
 from inventory.schema import TABLES
@@ -43,8 +48,12 @@ class Verdict:
     differences: tuple[Difference, ...]
 
 
-def verified(checkpoints: Path) -> Verdict:
-    """Compare image, tables and newest checkpoint, each brought to one version by the log, with the log alone."""
+def verified(checkpoints: Path, progress: Callable[[str], None] = lambda text: None) -> Verdict:
+    """Compare image, tables, newest checkpoint and history, each brought to one version by the log, with the log from zero.
+
+    What the log has dropped is taken from the history. ``progress`` is told what is read.
+    """
+    progress("reading the tables")
     tables = followers.read_tables()
     image, skipped = _image(tables.version)
     version = log.leadership().head if image is None else image.version
@@ -57,12 +66,47 @@ def verified(checkpoints: Path) -> Verdict:
     snapshots: dict[str, Snapshot] = {} if image is None else {"image": image}
     differences: list[Difference] = []
     for name, load in sources.items():
+        progress(f"reading {name}")
         try:
             snapshots[name] = replayed(load(), version).snapshot()
-        except (SourceUnusable, checkpoint.CheckpointDamaged) as error:
+        except (SourceUnusable, RecordsDropped, checkpoint.CheckpointDamaged) as error:
             differences.append(Difference(name, "all", 0, 0, (str(error),)))
-    differences += _compared(snapshots, replayed(Image.from_frames({}), version).snapshot())
+    progress("replaying the log")
+    found, expected = settled(directory(), lambda archive: _from_zero(archive, version, skipped, differences))
+    if found is not None:
+        snapshots["history"] = found
+    progress("comparing")
+    differences += _compared(snapshots, expected)
     return Verdict(version, (*snapshots, "log"), skipped, tuple(differences))
+
+
+def _from_zero(
+    now: Archive, version: int, skipped: dict[str, str], differences: list[Difference]
+) -> tuple[Snapshot | None, Snapshot]:
+    """What the history makes of nothing, as far as it goes, and what the log does. Damage is noted in ``differences``."""
+    past = Past.of(now)
+    base = Image.from_frames({})
+    if past.start:
+        base = next(bases(past, version))
+        skipped["log from zero"] = (
+            f"the history begins after record {past.start}; record {base.version} is the beginning"
+        )
+    differences += [Difference("history", "all", 0, 0, (why,)) for why in (*now.damaged.values(), *_changed(now))]
+    if not now.segments:
+        skipped["history"] = "there is none yet"
+    history = image_at(past, base, version).snapshot() if now.segments else None
+    return history, image_at(past, base, version, max(base.version, dropped())).snapshot()
+
+
+def _changed(now: Archive) -> list[str]:
+    """Which files are not what was written."""
+    found = []
+    for segment in now.segments:
+        try:
+            segment.check()
+        except HistoryDamaged as error:
+            found.append(str(error))
+    return found
 
 
 def differences_of(source: str, found: Snapshot, expected: Snapshot) -> list[Difference]:

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import polars as pl
 
-from inventory import client
+from inventory.history import times
 from inventory.schema import TABLES
 from inventory.sql import query
 
@@ -20,6 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument("sql", metavar="SQL")
     parser.add_argument("--limit", type=int, help="at most so many rows")
+    times.add_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a list of objects")
     form.add_argument("--csv", action="store_true", help="comma-separated values with a header")
@@ -28,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: dict[str, Any], out: TextIO) -> None:
     """Print the rows."""
     most = None if options["limit"] is None else max(0, options["limit"])
-    rows = query(client.snapshot(), options["sql"], most)
+    rows = query(times.chosen(options), options["sql"], most)
     if options["json"]:
         out.write(
             json.dumps([{key: _plain(value) for key, value in row.items()} for row in rows.to_dicts()], default=str)

@@ -10,6 +10,9 @@ from typing import Any, TextIO
 
 from inventory import client, followers, log
 from inventory.errors import InventoryUnavailable
+from inventory.history import asof
+from inventory.history.follower import HistoryForeign, dropped
+from inventory.history.segment import HistoryDamaged
 
 HELP = "Show version, log, followers' lag, number of rows, epoch and memory. Ends with status 1 when no server answers."
 
@@ -30,7 +33,7 @@ def run(options: dict[str, Any], out: TextIO) -> None:
 def described() -> dict[str, Any]:
     """The server's status with the log's from the database; without a server the latter only (``running`` is false)."""
     row = log.leadership()
-    base = {"log_head": row.head, "epoch": row.epoch, "token": row.token}
+    base = {"log_head": row.head, "epoch": row.epoch, "token": row.token, **_retained()}
     try:
         return {"running": True, **client.status(), **base}
     except InventoryUnavailable as error:
@@ -38,17 +41,41 @@ def described() -> dict[str, Any]:
         return {"running": False, "why": str(error), "lag": lag, **base}
 
 
+def _retained() -> dict[str, Any]:
+    """What of the past there is: from checkpoints and history of this machine, and from the log."""
+    try:
+        return {"log_dropped": dropped(), "retained": asof.described()}
+    except (HistoryDamaged, HistoryForeign) as error:
+        return {"log_dropped": dropped(), "retained": {"problem": str(error)}}
+
+
+def _past(status: dict[str, Any]) -> list[str]:
+    """Lines about the past."""
+    known = status["retained"]
+    problems = [*known.get("damaged", ()), *filter(None, (known.get("problem"), status.get("history_problem")))]
+    lines = [f"history   {problem}" for problem in dict.fromkeys(problems)]
+    if "problem" not in known:
+        since = f" of {_when(known['since'])}" if known["since"] else ""
+        lines.append(f"retained  versions {known['oldest']}{since} to {known['newest']}")
+        size = f"{known['bytes'] / 2**20:.0f} MiB in {known['segments']} segments"
+        lines.append(f"history   up to {known['archived']}, {size}; the log has no rows up to {status['log_dropped']}")
+    return lines
+
+
+def _when(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
 def _text(status: dict[str, Any]) -> str:
     if not status["running"]:
         return (f"not running: {status['why']}\nlog: {status['log_head']} records, epoch {status['epoch']}\n"
                 f"tables: {status['lag']['tables']} records behind\n")  # fmt: skip
-    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(status["time"]))
     lag = ", ".join(f"{name} {'none yet' if behind is None else behind}" for name, behind in status["lag"].items())
     lines = [
-        f"version   {status['version']} of {when}", f"log head  {status['log_head']}", f"epoch     {status['epoch']}",
+        f"version   {status['version']} of {_when(status['time'])}", f"log head  {status['log_head']}", f"epoch     {status['epoch']}",
         f"lag       {lag}", f"memory    {status['memory'] / 2**20:.0f} MiB",
         f"server    process {status['process']} on {status['host']} at {status['url']}, {status['running_seconds']} s",
-        "rows",
+        *_past(status), "rows",
     ]  # fmt: skip
     lines += [f"  {name:<17}{number:>12}" for name, number in status["counts"].items()]
     return "\n".join(lines) + "\n"

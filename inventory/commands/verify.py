@@ -10,9 +10,10 @@ from typing import Any, TextIO
 
 from django.conf import settings
 
+from inventory.progress import waiting
 from inventory.verify import verified
 
-HELP = "Compare image, tables and checkpoint with the log, row by row. Ends with status 1 when they differ."
+HELP = "Compare image, tables, checkpoint and history with the log, row by row. Ends with status 1 when they differ."
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,7 +23,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: dict[str, Any], out: TextIO) -> None:
     """Print what differs."""
-    verdict = verified(settings.INVENTORY_CHECKPOINT_DIR)
+    with waiting("reading") as step:
+        verdict = verified(settings.INVENTORY_CHECKPOINT_DIR, lambda text: step(text=text))
     if options["json"]:
         out.write(json.dumps(dataclasses.asdict(verdict), indent=2))
     else:

@@ -48,9 +48,12 @@ def retained() -> Retained:
     return settled(directory(), lambda archive: _retained(Past.of(archive)))
 
 
-def image_at(past: Past, base: Image, version: int) -> Image:
-    """``base`` brought to ``version``: by files as far as they go, then by the log. Raises SourceUnusable."""
-    reached = min(past.archived, version)
+def image_at(past: Past, base: Image, version: int, by_files: int | None = None) -> Image:
+    """``base`` brought to ``version``: by files as far as they go (or to ``by_files``), then by the log.
+
+    Raises SourceUnusable, RecordsDropped.
+    """
+    reached = min(past.archived if by_files is None else by_files, version)
     if reached > base.version >= past.start:
         base = base.after(_net(past, base.version, reached), reached, time_of(reached))
     return replayed(base, version)
@@ -67,7 +70,7 @@ def _as_of(past: Past, version: int | None, time: int | None) -> Snapshot:
         version = _version_at(past, time, known)
     if not known.oldest <= version <= known.newest:
         raise VersionGone(f"version {version} is not retained: {known}")
-    return image_at(past, next(_bases(past, version)), version).snapshot()
+    return image_at(past, next(bases(past, version)), version).snapshot()
 
 
 def _version_at(past: Past, time: int | None, known: Retained) -> int:
@@ -79,8 +82,8 @@ def _version_at(past: Past, time: int | None, known: Retained) -> int:
     return earlier.values_list("sequence", flat=True).first() or known.oldest
 
 
-def _bases(past: Past, version: int) -> Iterator[Image]:
-    """Images that lead to ``version``, the nearest first."""
+def bases(past: Past, version: int) -> Iterator[Image]:
+    """Images that lead to ``version``, the nearest first. Raises VersionGone when there is no more."""
     for path in checkpoint.newest_first(Path(settings.INVENTORY_CHECKPOINT_DIR)):
         if past.start <= int(path.name) <= version:
             try:

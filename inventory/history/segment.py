@@ -39,7 +39,7 @@ class HistoryDamaged(InventoryError):
 
 def row_schema(table: str) -> pl.Schema:
     """Columns of a table's rows in the history: ``deleted`` rows have their key only."""
-    return pl.Schema({"sequence": pl.Int64, "deleted": pl.Boolean, **TABLES[table].schema})
+    return pl.Schema([("sequence", pl.Int64()), ("deleted", pl.Boolean()), *TABLES[table].schema.items()])
 
 
 def schema_of(name: str) -> pl.Schema:

@@ -1,4 +1,4 @@
-"""``manage.py inventory load | export | status | verify | query | set | partitions | quota | path-rules``."""
+"""``manage.py inventory load | export | status | verify | history | compact | query | set | partitions | quota | path-rules``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from inventory.subcommands import SubcommandsCommand
 
 _PACKAGE = "inventory.commands"
-_ORDER = ("load", "export", "status", "verify", "query", "set", "partitions", "quota", "path-rules")
+_ORDER = ("load", "export", "status", "verify", "history", "compact", "query", "set", "partitions", "quota", "path-rules")
 
 
 class Command(SubcommandsCommand):
