@@ -21,6 +21,7 @@ from detox.plan import plan_of
 from detox.settings import DetoxSettings
 from inventory.partitions import definitions, simple_parts
 from inventory.policy.model import Policy
+from inventory.policy.versions import digest_of
 from inventory.snapshot import Snapshot
 from scheduler.runs import ReaderRun, reader, writer
 
@@ -80,6 +81,7 @@ def _decided(
     cycle = Cycle.objects.create(
         partition=policy.partition, test=test, author=author, comment=comment, started=datetime.fromtimestamp(now, UTC),
         run=run.id, version=snapshot.version, now=now, policy=policy.text, policy_file=policy.file,
+        policy_version=policy.version, policy_digest=digest_of(policy.text), policy_note=policy.note,
         lines={str(line.number): line.text for line in policy.lines}, settings=dataclasses.asdict(settings), confirms=confirms,
     )  # fmt: skip
     try:

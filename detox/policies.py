@@ -1,33 +1,45 @@
-"""Policy files of the installation, by name in the policy directory or by path."""
+"""Policies of the installation in force, by name, or files by path."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 
 from inventory.errors import InventoryError
+from inventory.policy import versions
+from inventory.policy.checking import read_text
 from inventory.policy.errors import PolicyError
 from inventory.policy.model import Policy
-from inventory.policy.parser import MAX_TEXT, parse_policy
+from inventory.policy.parser import parse_policy
 
 
 class PolicyUnreadable(InventoryError):
     """A policy file is not there or cannot be read."""
 
 
-def load_policy(name: str) -> Policy:
-    """The policy of a file: a name in the policy directory (with or without ``.txt``), or a path with a slash in it.
+def load_policy(name: str, *, record: bool = False) -> Policy:
+    """The policy in force of a name (with or without ``.txt``), or that of a file, for a path with a slash in it.
 
-    Raises :class:`PolicyUnreadable` or PolicyError.
+    ``record``: keep a changed file of the policy directory as a version. Raises :class:`PolicyUnreadable` or PolicyError.
     """
-    path = Path(name) if "/" in name else _in_directory(name)
+    if "/" in name:
+        return _of_file(Path(name))
     try:
-        with path.open(encoding="utf-8") as stream:
-            return parse_policy(stream.read(MAX_TEXT + 1), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PolicyUnreadable(f"cannot read the policy {path}: {reason}; {_known()}") from None
+        found = versions.in_force(_called(name), record=record)
+    except versions.PolicyUnknown as error:
+        raise PolicyUnreadable(str(error)) from error
+    # An unchanged text of the directory is told by its path, as files always were.
+    file = found.origin or found.name
+    return replace(parse_policy(found.text, file), version=found.number, note=found.alarm)
+
+
+def _of_file(path: Path) -> Policy:
+    text, why = read_text(path)
+    if why:
+        raise PolicyUnreadable(f"the policy {path} {why}; {_known()}")
+    return parse_policy(text, str(path))
 
 
 def policy_in_force(name: str) -> Policy:
@@ -35,7 +47,7 @@ def policy_in_force(name: str) -> Policy:
 
     Raises PolicyError, or PolicyUnreadable where there is none.
     """
-    if "/" in name or _in_directory(name).is_file():
+    if "/" in name or _called(name) in versions.names():
         return load_policy(name)
     found = readable().get(name)
     if found is None:
@@ -44,11 +56,11 @@ def policy_in_force(name: str) -> Policy:
 
 
 def readable() -> dict[str, Policy]:
-    """The policies of the directory by partition; files that cannot be read, or are no policies, are passed over."""
+    """The policies in force by partition; texts that cannot be read, or are no policies, are passed over."""
     found = {}
-    for path in sorted(Path(settings.POLICY_DIR).glob("*.txt")):
+    for name in versions.names(("*.txt",)):
         try:
-            policy = load_policy(str(path))
+            policy = load_policy(name)
         except (PolicyError, PolicyUnreadable):
             # Whoever runs it is told what is wrong with it; here others are wanted.
             continue
@@ -56,13 +68,11 @@ def readable() -> dict[str, Policy]:
     return found
 
 
-def _in_directory(name: str) -> Path:
-    directory = Path(settings.POLICY_DIR)
-    return directory / name if (directory / name).exists() else directory / f"{name}.txt"
+def _called(name: str) -> str:
+    known = versions.names()
+    return f"{name}.txt" if name not in known and f"{name}.txt" in known else name
 
 
 def _known() -> str:
-    names = sorted(
-        path.name for path in Path(settings.POLICY_DIR).glob("*.txt") if not path.name.startswith("partitions")
-    )
+    names = [name for name in versions.names(("*.txt",)) if not name.startswith("partitions")]
     return f"{settings.POLICY_DIR} has {', '.join(names) or 'none'}"

@@ -17,7 +17,7 @@ SCHEDULES = [Schedule(task="detox.start_cycles", every=4 * 3600)]
 @shared_task(name="detox.cycle")
 def cycle(policy: str, confirms: int | None = None, author: str = AUTHOR) -> None:
     """A cycle that follows one file of the policy directory; ``confirms``: the refused cycle whose plan the author confirms."""
-    run_cycle(load_policy(policy), author, wait=detox_settings().wait, confirms=confirms)
+    run_cycle(load_policy(policy, record=True), author, wait=detox_settings().wait, confirms=confirms)
 
 
 @shared_task(name="detox.compare", limit=comparing.LIMIT)

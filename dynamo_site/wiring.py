@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-from django.conf import settings
 
 from dealer.plugins.enforcer import protected
-from dealer.plugins.rulebook import RulesError, load_rules, parse_rules
+from dealer.plugins.rulebook import RulesError, parse_rules, rules_in_force
 from dealer.settings import DealerSettings
 from inventory.snapshot import Snapshot
 from inventory.tuning import tuned
@@ -21,7 +19,7 @@ from scheduler import connection, runs
 
 def enforcer_protected(snapshot: Snapshot, now: int) -> pl.DataFrame:
     """Replicas (dataset_id, site_id) that Dealer's rules with ``protect`` hold, for Detox. Raises RulesError."""
-    rules = load_rules(Path(settings.POLICY_DIR), tuned("dealer", DealerSettings).enforcer_rules)
+    rules = rules_in_force(tuned("dealer", DealerSettings).enforcer_rules, record=True)
     return protected(snapshot, rules, now)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import polars as pl
-from django.conf import settings as django_settings
 
 from dealer.conditions import matching_replicas, matching_sites
 from dealer.plugins.protocol import Answer, Plan, View
-from dealer.plugins.rulebook import Rule, load_rules
+from dealer.plugins.rulebook import Rule, rules_in_force
 from dealer.proposals import Proposal
 from dealer.results import Decisions
 from dealer.settings import DealerSettings
@@ -35,7 +33,7 @@ class EnforcerPlugin:
 
     def load(self, partition: str, settings: DealerSettings) -> list[Rule] | None:
         """The rules of ``partition``; raises RulesError for a file with a mistake, whatever its partition."""
-        rules = load_rules(Path(django_settings.POLICY_DIR), settings.enforcer_rules)
+        rules = rules_in_force(settings.enforcer_rules, record=True)
         return [rule for rule in rules if rule.partition == partition] or None
 
     def propose(self, view: View, loaded: list[Rule]) -> Plan:

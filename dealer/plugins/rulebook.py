@@ -1,14 +1,14 @@
-"""Enforcer rules from JSON files of the policy directory; every mistake of a file is told with its place in the JSON."""
+"""Enforcer rules from JSON texts; every mistake of a file is told with its place in the JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from dealer.plugins.protocol import PluginError
+from inventory.policy import versions
 from inventory.policy.errors import PolicyError, nearest
 from inventory.policy.model import Condition
 from inventory.policy.parser import parse_condition
@@ -44,18 +44,25 @@ class Rule:
     protect: bool = False
 
 
-def load_rules(directory: Path, globs: Iterable[str]) -> list[Rule]:
-    """The rules of all files in ``directory`` that match one of ``globs``; raises :class:`RulesError` with all mistakes."""
-    paths = sorted({path for glob in globs for path in directory.glob(glob)})
+def rules_in_force(globs: Iterable[str], *, record: bool = False) -> list[Rule]:
+    """The rules in force of all names that match one of ``globs`` (see ``inventory.policy.versions``).
+
+    Raises :class:`RulesError` with all mistakes where there is no good text to stay with.
+    """
     rules: list[Rule] = []
     mistakes: list[str] = []
-    for path in paths:
+    for name in versions.names(globs):
         try:
-            rules.extend(parse_rules(path.read_text(encoding="utf-8"), path.name))
+            found = versions.in_force(name, record=record)
+            rules.extend(parse_rules(found.text, name))
+        except versions.PolicyRetired:
+            continue
         except RulesError as error:
             mistakes.extend(error.mistakes)
-        except (OSError, UnicodeDecodeError) as error:
-            mistakes.append(f"{path.name}: {error}")
+        except PolicyError as error:
+            mistakes.extend(f"{name}: {mistake.what}" for mistake in error.mistakes)
+        except versions.PolicyUnknown as error:
+            mistakes.append(f"{name}: {error}")
     if mistakes:
         raise RulesError(mistakes)
     return rules

@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: dict[str, Any], out: TextIO) -> None:
     """Run the cycle and show what it did at every site."""
-    policy = load_policy(options["policy"])
+    policy = load_policy(options["policy"], record=True)
     if options["test"]:
         cycle = try_cycle(policy, options["author"], comment=options["comment"])
     else:

@@ -12,6 +12,7 @@ from consistency.models import Check
 from detox import monitor
 from fileops.lifecycle import State
 from fileops.models import Subscription
+from inventory.policy import versions
 from registry import attribute_sources
 from registry.models import Request
 from registry.source_models import OnTrouble
@@ -90,7 +91,7 @@ def requests_by_status() -> dict[str, int]:
 
 def alarms(now: datetime) -> list[str]:
     """What needs a person, in words, the most urgent first."""
-    return [*_failed_runs(now), *_refused_cycles(), *_check_alarms(), *_sources(now), *_held(), *_old_operations(now)]
+    return [*_failed_runs(now), *_refused_cycles(), *versions.alarms(), *_check_alarms(), *_sources(now), *_held(), *_old_operations(now)]
 
 
 def _refused_cycles() -> list[str]:

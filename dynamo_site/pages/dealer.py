@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-from django.conf import settings
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -16,7 +14,7 @@ from django.views.decorators.http import require_safe
 from dealer import history, monitor, report
 from dealer.cycle import dealer_settings
 from dealer.models import Cycle, CycleSite
-from dealer.plugins.rulebook import RulesError, load_rules
+from dealer.plugins.rulebook import RulesError, rules_in_force
 from dynamo_site.pages.bars import Bar, marks_at, stacked
 from dynamo_site.pages.shell import page, shown
 from inventory import client
@@ -91,7 +89,7 @@ def rules(request: HttpRequest) -> HttpResponse:
     try:
         standing = monitor.rule_standing(
             snapshot,
-            load_rules(Path(settings.POLICY_DIR), tuned_settings.enforcer_rules),
+            rules_in_force(tuned_settings.enforcer_rules),
             tuned_settings,
             int(time.time()),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -26,7 +25,7 @@ def front(request: HttpRequest) -> HttpResponse:
         snapshot, unavailable = None, str(error)
     data = {
         "unavailable": unavailable, "inventory_version": snapshot.version if snapshot else None,
-        "sites": overview.site_bars(snapshot, settings.POLICY_DIR) if snapshot else [],
+        "sites": overview.site_bars(snapshot) if snapshot else [],
         "counts": _counts(snapshot) if snapshot else {}, "activities": activity.activities(), "queues": activity.queues(),
         "requests": activity.requests_by_status(), "alarms": activity.alarms(activity.now()),
         "stopped": list(ApplicationLock.objects.values("application", "user", "note", "locked_at")),

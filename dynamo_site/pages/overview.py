@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
+from detox.policies import readable
 from dynamo_site.pages.bars import Bar, marks_at, stacked
-from dynamo_site.pages.watermarks import Watermarks, of_policy, policies
+from dynamo_site.pages.watermarks import Watermarks, of_policy
 from inventory.partitions import occupancy
 from inventory.snapshot import Snapshot
 from inventory.units import volume
@@ -57,9 +57,9 @@ class SiteBar:
         return Bar(text, parts, marks_at(places, scale))
 
 
-def site_bars(snapshot: Snapshot, policy_directory: Path) -> list[SiteBar]:
+def site_bars(snapshot: Snapshot) -> list[SiteBar]:
     """A bar for each site and partition with a quota and a policy, the fullest first; tape and the like at the end."""
-    marks = {partition: of_policy(policy) for partition, policy in policies(policy_directory).items()}
+    marks = {partition: of_policy(policy) for partition, policy in readable().items()}
     status = dict(snapshot.table("sites").select("name", pl.col("status").cast(pl.String)).collect().iter_rows())
     rows = occupancy(snapshot).filter(
         pl.col("partition").is_in(list(marks)), (pl.col("quota") != 0) | (pl.col("present") > 0)

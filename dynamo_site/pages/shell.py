@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 MENU = [
     ("front", "Overview"), ("detox", "Detox"), ("dealer", "Dealer"), ("requests", "Requests"), ("locks", "Locks"),
     ("files", "Files"), ("activity", "Activity"), ("checks", "Consistency"), ("runs", "Runs"),
-    ("statistics", "Statistics"),
+    ("sources", "Sources"), ("statistics", "Statistics"),
 ]  # fmt: skip
 PER_PAGE = 50
 

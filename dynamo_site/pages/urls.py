@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dynamo_site.pages import compare, confirm, dealer, detox, files, front, lines, lists, statistics, why
+from dynamo_site.pages import compare, confirm, dealer, detox, files, front, lines, lists, sources, statistics, why
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -28,5 +28,6 @@ urlpatterns = [
     path("consistency/<int:number>/<str:name>/", lists.check_list, name="check-list"),
     path("runs/", lists.runs, name="runs"),
     path("runs/<int:number>/", lists.run_detail, name="run"),
+    path("sources/", sources.sources, name="sources"),
     path("statistics/", statistics.show, name="statistics"),
 ]

@@ -241,4 +241,25 @@ class Migration(migrations.Migration):
             model_name='updatepart',
             constraint=models.UniqueConstraint(fields=('record', 'number'), name='one_part_per_number'),
         ),
+        migrations.CreateModel(
+            name='PolicyVersion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(db_index=True, max_length=255)),
+                ('number', models.PositiveIntegerField()),
+                ('kind', models.CharField(max_length=16)),
+                ('text', models.TextField()),
+                ('digest', models.CharField(help_text='SHA-256 of the text', max_length=64)),
+                ('author', models.CharField(max_length=150)),
+                ('time', models.DateTimeField(auto_now_add=True)),
+                ('source', models.CharField(max_length=16)),
+                ('origin', models.CharField(blank=True, max_length=1024)),
+                ('revision', models.CharField(blank=True, max_length=64)),
+                ('comment', models.TextField(blank=True)),
+            ],
+            options={
+                'ordering': ['name', '-number'],
+                'constraints': [models.UniqueConstraint(fields=('name', 'number'), name='one_text_per_version_of_a_policy')],
+            },
+        ),
     ]

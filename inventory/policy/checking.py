@@ -79,7 +79,7 @@ class FileReport:
 
 def check_files(paths: Sequence[Path], world: World) -> list[FileReport]:
     """Check the files, each for itself and then together: policies are held against the partitions file among them."""
-    texts = [(path, *_read(path)) for path in paths]
+    texts = [(path, *read_text(path)) for path in paths]
     reports = [_checked(path, text, why, world) for path, text, why in texts]
     return together(reports, world)
 
@@ -118,7 +118,7 @@ def _report(policy: Policy, report: FileReport, found: Iterable[Finding]) -> Fil
     return _replaced(report, warnings=tuple(found), policy=policy)
 
 
-def _read(path: Path) -> tuple[str, str]:
+def read_text(path: Path) -> tuple[str, str]:
     """The file's text, or why it cannot be had."""
     try:
         with path.open("rb") as stream:
@@ -126,7 +126,7 @@ def _read(path: Path) -> tuple[str, str]:
     except OSError as error:
         return "", f"cannot be read: {error.strerror}"
     except ValueError as error:
-        return "", "not UTF-8 text" if isinstance(
+        return "", _NOT_TEXT if isinstance(
             error, UnicodeDecodeError
         ) else "cannot be read: no file has such a name"
 
@@ -138,9 +138,9 @@ def _checked(path: Path, text: str, why: str, world: World) -> FileReport:
     return check_text(text, str(path), world)
 
 
-def check_text(text: str, file: str, world: World, kind: str = "") -> FileReport:
-    """Check a text, taken for what it looks like unless ``kind`` says."""
-    kind = kind or kind_of(text, Path(file).name)
+def check_text(text: str, file: str, world: World | None = None) -> FileReport:
+    """Check a text, taken for what it looks like; without ``world`` for mistakes only."""
+    kind = kind_of(text, Path(file).name)
     if kind == "rules":
         find = import_string(settings.POLICY_RULE_MISTAKES)
         wrong = tuple(Mistake(file, 1, 1, what.removeprefix(f"{file}: ")) for what in find(text, file))
@@ -149,11 +149,13 @@ def check_text(text: str, file: str, world: World, kind: str = "") -> FileReport
         if kind == "partitions":
             given = parse_partitions(text, file)
             report = FileReport(file, kind, names=tuple(given), text=text, partitions=given)
+            if world is None:
+                return report
             return _with(report, lint_partitions(_partitions(report), world.known, world.snapshot, world.now))
         policy = parse_policy(text, file)
     except PolicyError as error:
         return FileReport(file, kind, error.mistakes, text=text)
-    found = tuple(lint(policy, world.known, world.now))
+    found = tuple(lint(policy, world.known, world.now)) if world else ()
     return FileReport(file, kind, warnings=found, names=(policy.partition,), text=text, policy=policy)
 
 

@@ -90,7 +90,10 @@ class OrderKey:
 
 @dataclass(frozen=True)
 class Policy:
-    """A Detox policy file. Conditions in ``on``, ``when``, ``until`` are OR-ed; ``order`` is empty for `Order none`."""
+    """A Detox policy file. Conditions in ``on``, ``when``, ``until`` are OR-ed; ``order`` is empty for `Order none`.
+
+    ``version``: that of ``inventory.policy.versions``, 0 for a file of its own; ``note``: why a newer text is not followed.
+    """
 
     partition: str
     on: tuple[Condition, ...]
@@ -102,6 +105,8 @@ class Policy:
     static: bool
     text: str
     file: str
+    version: int = 0
+    note: str = ""
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -12,10 +12,11 @@ from dealer.engine import decide
 from dealer.monitor import rule_standing
 from dealer.plugins.enforcer import protected, rule_proposals
 from dealer.plugins.protocol import View
-from dealer.plugins.rulebook import Rule, RulesError, load_rules, parse_rules
+from dealer.plugins.rulebook import Rule, RulesError, parse_rules, rules_in_force
 from dealer.results import Decisions
 from dealer.settings import DealerSettings
 from dealer.sites import sites_of
+from inventory.policy import versions
 from tests.dealer.makers import NOW, OPEN, World, copies
 
 A, B = "/A/x-v1/RAW", "/B/x-v1/RAW"
@@ -148,17 +149,25 @@ def test_mistakes_are_told_with_file_and_place(text: str, expected: str) -> None
     assert expected in str(caught.value)
 
 
-def test_all_mistakes_of_all_files_are_told(tmp_path: Path) -> None:
+@pytest.mark.django_db
+def test_all_mistakes_of_all_files_are_told(tmp_path: Path, settings) -> None:
+    settings.POLICY_DIR = tmp_path
     (tmp_path / "enforcer_a.json").write_text(json.dumps(document(num_copies=0, sources=[])))
     (tmp_path / "enforcer_b.json").write_bytes(b"\xff")
     (tmp_path / "other.json").write_text("{")
     with pytest.raises(RulesError) as caught:
-        load_rules(tmp_path, ("enforcer*.json",))
+        rules_in_force(("enforcer*.json",))
     assert len(caught.value.mistakes) == 3
 
 
-def test_rules_of_all_files_are_read(tmp_path: Path) -> None:
+@pytest.mark.django_db
+def test_rules_of_all_files_are_read(tmp_path: Path, settings) -> None:
+    settings.POLICY_DIR = tmp_path
     for letter in "ba":
         (tmp_path / f"enforcer_{letter}.json").write_text(json.dumps(document()))
-    assert [rule.name for rule in load_rules(tmp_path, ("enforcer*.json", "enforcer_a.json"))] == ["r", "r"]
-    assert load_rules(tmp_path / "none", ("*.json",)) == []
+    assert [rule.name for rule in rules_in_force(("enforcer*.json", "enforcer_a.json"), record=True)] == ["r", "r"]
+    settings.POLICY_DIR = tmp_path / "none"
+    # A directory that is not mounted takes no protection away.
+    assert [rule.name for rule in rules_in_force(("*.json",))] == ["r", "r"]
+    versions.retire("enforcer_a.json", "ann")
+    assert len(rules_in_force(("*.json",))) == 1

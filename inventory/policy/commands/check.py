@@ -53,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: dict[str, Any], out: OutputWrapper) -> None:
     """Check all files, print what was found."""
     try:
-        reports = check_files(_files(options["files"]), _world(options))
+        reports = check_files(files_of(options["files"]), _world(options))
     except (InventoryError, OSError) as error:
         raise CommandError(str(error), returncode=2) from error
     out.write(FORMATS["json" if options["json"] else options["format"]](reports))
@@ -71,8 +71,8 @@ def _end(reports: list[FileReport], strict: bool) -> None:
         raise CommandError(f"{wrong} of {len(reports)} file(s) have findings to be corrected", returncode=1)
 
 
-def _files(names: list[str]) -> list[Path]:
-    """The files, and those of directories among them; a partitions file is read last, whatever its place."""
+def files_of(names: list[str]) -> list[Path]:
+    """The files, and those of directories among them. Raises CommandError for an empty directory."""
     paths: list[Path] = []
     for path in map(Path, names):
         inside = sorted(one for one in path.iterdir() if one.suffix in (".txt", ".json")) if path.is_dir() else [path]
