@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import struct
 from collections.abc import Iterable
 from typing import Any
@@ -35,15 +36,16 @@ def pack(about: dict[str, Any], frames: Iterable[Section]) -> bytes:
     return b"".join([_HEADER.pack(len(header)), header, *bodies])
 
 
-def unpack(data: bytes) -> tuple[dict[str, Any], list[Section]]:
+def unpack(data: bytes | mmap.mmap) -> tuple[dict[str, Any], list[Section]]:
     """The inverse of :func:`pack`; every value is checked, so that bytes may come from anywhere. Raises PackingDamaged."""
     try:
-        (length,) = _HEADER.unpack_from(data)
+        whole = memoryview(data)
+        (length,) = _HEADER.unpack_from(whole)
         start = _HEADER.size + length
-        header = json.loads(data[_HEADER.size : start])
+        header = json.loads(bytes(whole[_HEADER.size : start]))
         frames = []
         for kind, name, size in header["sections"]:
-            frames.append((str(kind), str(name), _frame(data[start : start + size])))
+            frames.append((str(kind), str(name), _frame(whole[start : start + size])))
             start += size
         about = header["about"]
     except (
@@ -61,7 +63,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], list[Section]]:
     return about, frames
 
 
-def _frame(data: bytes) -> pl.DataFrame:
+def _frame(data: memoryview) -> pl.DataFrame:
     # Arrow's reader with a full check: damaged offsets must not reach Polars, which trusts them.
     table = pa.ipc.open_stream(data).read_all()
     table.validate(full=True)

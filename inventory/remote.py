@@ -5,22 +5,32 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import random
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from django.db import connection, transaction
+import pyarrow as pa
+from django.db import DatabaseError, connection, transaction
 from pyarrow import flight
 
-from inventory import log
+from inventory import database, log, sending
 from inventory.changes import ChangeSet
 from inventory.chunked import ChunkedSnapshot
-from inventory.errors import ImageUnreadable, InventoryDenied, InventoryUnavailable, VersionGone
+from inventory.errors import (
+    ImageUnreadable,
+    InventoryBusy,
+    InventoryDenied,
+    InventoryUnavailable,
+    OutcomeUnknown,
+    VersionGone,
+)
 from inventory.log import Commit
 from inventory.packed import PackedRows
 from inventory.schema import TABLES
@@ -35,6 +45,9 @@ _COMMIT_SECONDS = 600.0
 _WAIT_SECONDS = 10.0
 _TRIES = 20
 _IDLE_SECONDS = 60.0
+_POLL_SECONDS = 0.003
+PATIENCE_SECONDS = 120.0
+"""A commit waits so long for a place among those that wait."""
 
 
 class ServerBackend:
@@ -44,6 +57,8 @@ class ServerBackend:
         self._url, self._options = url, [(b"authorization", f"Bearer {token}".encode())]
         self._local = None if image is None else LocalImage(image)
         self._lock = threading.Lock()
+        self._committed = 0
+        self._released: deque[int] = deque()
         self._client: flight.FlightClient | None = None
 
     @classmethod
@@ -54,14 +69,22 @@ class ServerBackend:
         return cls(settings.INVENTORY_URL, settings.INVENTORY_TOKEN, settings.INVENTORY_IMAGE_DIR)
 
     def snapshot(self, at_least: int | None = None, version: int | None = None) -> Snapshot:
-        """See ``client.snapshot``."""
+        """See ``client.snapshot``; not older than what was committed here: a commit is answered when it is durable, a
+        moment before readers see it.
+        """
+        if version is None:
+            at_least = max(at_least or 0, self._committed)
         if self._local is not None and self._local.is_current():
             return self._local.snapshot(at_least, version)
-        asked = {"at_least": at_least, "version": version}
+        closed = [self._released.popleft() for _ in range(len(self._released))]
+        asked = {"at_least": at_least, "version": version, "close": closed}
         with self._connected(_CONNECT_SECONDS) as (client, options):
             (result,) = client.do_action(flight.Action("open", json.dumps(asked).encode()), options)
         opened = wire.checked(result.body.to_pybytes())
-        return _RemoteSnapshot(self, opened["version"], opened["time"])
+        snapshot = _RemoteSnapshot(self, opened["version"], opened["time"])
+        # Told with the next call: whatever ends the snapshot, nothing waits for the network then.
+        weakref.finalize(snapshot, self._released.append, opened["version"])
+        return snapshot
 
     def commit(self, changes: ChangeSet) -> Commit:
         """See ``client.commit``. Must not be called within a transaction of the database: the server writes there too."""
@@ -69,16 +92,43 @@ class ServerBackend:
             raise transaction.TransactionManagementError(
                 "commit to the inventory before or after the transaction, not within"
             )
+        data = wire.packed(changes)
+        return sending.until_known(lambda: self._sent_when_there_is_room(data))
+
+    def _sent_when_there_is_room(self, data: bytes) -> Commit:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                commit = self._sent(data)
+            except InventoryBusy as busy:
+                # Not all at the same time again.
+                pause = busy.seconds * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+                if time.monotonic() + pause > deadline:
+                    raise
+                time.sleep(pause)
+            else:
+                self._committed = max(self._committed, commit.version)
+                return commit
+
+    def _sent(self, data: bytes) -> Commit:
+        try:
+            answer = self._put(data)
+        except InventoryUnavailable as error:
+            raise sending.lost(error) from error
+        if answer is None:
+            raise OutcomeUnknown(f"the inventory server at {self._url} gave no answer; send the same again")
+        return wire.commit_of(answer.to_pybytes())
+
+    def _put(self, data: bytes) -> pa.Buffer | None:
+        """Send a change set; the server's answer to it."""
         with self._connected(_COMMIT_SECONDS) as (client, options):
             writer, answers = client.do_put(flight.FlightDescriptor.for_command(b"commit"), STREAM, options)
-            for batch in stream_of(wire.packed(changes)):
+            for batch in stream_of(data):
                 writer.write_batch(batch)
             writer.done_writing()
             answer = answers.read()
             writer.close()
-        if answer is None:
-            raise InventoryUnavailable(f"the inventory server at {self._url} gave no answer; send the same again")
-        return wire.commit_of(answer.to_pybytes())
+        return answer
 
     def status(self) -> dict[str, Any]:
         """See ``client.status``."""
@@ -91,7 +141,11 @@ class ServerBackend:
         ticket = flight.Ticket(json.dumps({"table": name, "version": version}).encode())
         with self._connected(_COMMIT_SECONDS) as (client, options):
             rows = pl.from_arrow(client.do_get(ticket, options).read_all(), rechunk=False)
-        return pl.DataFrame(rows).cast(dict(TABLES[name].schema))  # type: ignore[arg-type]
+        kinds = TABLES[name].schema.items()
+        return pl.DataFrame(rows).select(
+            pl.col(column).cat.to(kind) if isinstance(kind, pl.Enum) else pl.col(column).cast(kind)
+            for column, kind in kinds
+        )
 
     @contextmanager
     def _connected(self, seconds: float) -> Iterator[tuple[flight.FlightClient, flight.FlightCallOptions]]:
@@ -120,7 +174,9 @@ class ServerBackend:
         with self._lock:
             if self._client is client:
                 self._client = None
-            self._url = log.leadership().url or self._url
+            # Without the database it is looked for where it was.
+            with contextlib.suppress(DatabaseError):
+                self._url = log.leadership().url or self._url
 
 
 class _RemoteSnapshot(Snapshot):
@@ -161,7 +217,12 @@ class LocalImage:
             return False
         if self._is_held():
             return True
-        return bool(log.leadership().head == read_manifest(self._directory / CURRENT)["version"])
+        try:
+            head = log.leadership().head
+        except DatabaseError as error:
+            text = f"no inventory server runs here, and whether the image in {self._directory} is the newest is unknown"
+            raise InventoryUnavailable(f"{text}: {database.reason(error)}") from error
+        return bool(head == read_manifest(self._directory / CURRENT)["version"])
 
     def snapshot(self, at_least: int | None = None, version: int | None = None) -> Snapshot:
         """The newest version, or ``version``. Raises VersionGone, InventoryUnavailable."""
@@ -174,7 +235,7 @@ class LocalImage:
                 return snapshot
             if time.monotonic() > deadline:
                 raise InventoryUnavailable(f"version {at_least} did not come: the newest is {snapshot.version}")
-            time.sleep(0.01)
+            time.sleep(_POLL_SECONDS)
 
     def _current(self) -> Snapshot:
         for _ in range(_TRIES):

@@ -1,35 +1,40 @@
 """The inventory over Arrow Flight: change sets come in as one stream, tables of a version go out, actions tell and open.
 
-Every call carries the installation's token. Change sets are applied one after the other by one thread, which has the
-only database connection; readers never wait for it.
+Every call carries the installation's token. Change sets wait in ``waiting.py`` for the one thread that commits; readers never
+wait for it. What waits and what is fetched at a time is bounded, so that memory does not grow with the number of callers.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import time
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import structlog
-from django.db import DatabaseError, close_old_connections
 from pyarrow import flight
 
-from inventory import database
-from inventory.changes import ChangeSet
-from inventory.errors import InventoryError, InventoryUnavailable, LeadershipLost, VersionGone
+from inventory.errors import InventoryError, InventoryUnavailable, VersionGone
 from inventory.leader import Leader
-from inventory.log import Commit
-from inventory.schema import TABLES
+from inventory.schema import TABLES, empty_frame
 from inventory.server import wire
+from inventory.server.committing import Committer
 from inventory.server.health import Health
+from inventory.server.pins import Pins
+from inventory.server.spool import SpoolRoom
+from inventory.server.waiting import WaitingRoom
+from inventory.settings import InventorySettings
 from inventory.snapshot import Snapshot
 
 _LOG = structlog.get_logger(__name__)
-_PIN_SECONDS = 900
+_OPEN_SECONDS = 9.0
+_STREAM_SECONDS = 60.0
+_BATCH_ROWS = 65_536
 _AUTHORISATION = "authorization"
 
 Answer = dict[str, Any]
@@ -47,20 +52,33 @@ class _TokenCheck(flight.ServerMiddlewareFactory):  # type: ignore[misc]
             raise flight.FlightUnauthenticatedError("the inventory's token is missing or wrong")
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What the server takes at a time. ``directory``: where change sets that are too large for memory wait."""
+
+    directory: Path
+    change_sets: int = InventorySettings.waiting_change_sets
+    change_set_bytes: int = InventorySettings.change_set_bytes
+    bytes: int = InventorySettings.waiting_bytes
+    streams: int = InventorySettings.streams
+
+
 class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
-    """Serves ``leader`` at ``location``; ``committed`` is called after each commit, ``lost`` when leadership is lost.
+    """Serves ``leader`` at ``location``; ``published`` is called after each commit, ``lost`` when leadership is lost.
 
     ``health`` is that of the database: while it is known to be away, change sets are refused at once.
     """
 
     def __init__(
         self, location: str, token: str, leader: Leader, status: Callable[[], Answer],
-        committed: Callable[[], None], lost: Callable[[str], None], health: Health | None = None,
+        published: Callable[[], None], lost: Callable[[str], None], limits: Limits, health: Health | None = None,
     ) -> None:  # fmt: skip
-        self._database = health or Health("database")
-        self._leader, self._status, self._committed, self._lost = leader, status, committed, lost
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self._pins: dict[int, tuple[float, Snapshot]] = {}
+        self._leader, self._status = leader, status
+        self.pins = Pins()
+        self._streams = threading.BoundedSemaphore(limits.streams)
+        committer = Committer(leader, published, lost, health or Health("database"))
+        room = SpoolRoom(limits.directory, limits.change_set_bytes, limits.bytes)
+        self.waiting = WaitingRoom(committer.commit, committer.publish, limits.change_sets, room)
         super().__init__(location, middleware={"token": _TokenCheck(token)})
 
     def do_put(
@@ -68,24 +86,33 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         reader: flight.MetadataRecordBatchReader, writer: flight.FlightMetadataWriter,
     ) -> None:  # fmt: skip
         """A change set in pieces of any number; the answer is a commit or why not."""
-        pieces = [piece for chunk in reader for piece in chunk.data.column(0).to_pylist()]
-        writer.write(self._answer(b"".join(pieces)))
+        try:
+            with self.waiting.place() as spool:
+                for piece in _pieces(reader):
+                    spool.add(piece)
+                answer = wire.answer(self.waiting.commit(spool))
+        except InventoryError as error:
+            # A sender hears the answer when it has sent all: what is not taken is not kept either.
+            for _ in _pieces(reader):
+                pass
+            answer = wire.failure(error)
+        writer.write(answer)
 
-    def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.RecordBatchStream:
-        """All rows of one table of a version that the caller opened."""
+    def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
+        """All rows of one table of a version that the caller opened, some at a time; of an enumeration the codes."""
         wanted = _asked(ticket.ticket)
-        name = wanted.get("table")
-        version: Any = wanted.get("version")
-        pin = self._pins.get(version)
-        if name not in TABLES or pin is None:
-            raise flight.FlightServerError(f"VersionGone: no table {name!r} of version {version!r} is open here")
-        _, snapshot = pin
-        self._pins[version] = (time.monotonic(), snapshot)
-        rows = snapshot.frame(name).to_arrow(compat_level=None)
-        return flight.RecordBatchStream(rows.unify_dictionaries())
+        name, version = wanted.get("table"), wanted.get("version")
+        try:
+            if name not in TABLES or not isinstance(version, int):
+                raise VersionGone(f"no table {name!r} of version {version!r}")
+            snapshot = self.pins.snapshot(version)
+        except VersionGone as error:
+            raise flight.FlightServerError(f"VersionGone: {error}") from error
+        schema = _codes(empty_frame(name)).to_arrow(compat_level=None).schema
+        return flight.GeneratorStream(schema, self._batches(snapshot, name))
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[bytes]:
-        """``status``; ``open`` a version ({"at_least": …} or {"version": …}) to get tables of."""
+        """``status``; ``open`` a version ({"at_least": …} or {"version": …}) to get tables of, and ``close`` others."""
         asked = _asked(action.body.to_pybytes())
         if action.type == "status":
             yield json.dumps(self._status()).encode()
@@ -97,61 +124,37 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
     def close(self) -> None:
         """Let running calls end, refuse new ones."""
         self.shutdown()
-        self._writer.shutdown()
+        self.waiting.close()
 
-    def _answer(self, data: bytes) -> bytes:
+    def _batches(self, snapshot: Snapshot, name: str) -> Iterator[pa.RecordBatch]:
+        # Each stream holds some rows in memory: no more of them than there is room for.
+        if not self._streams.acquire(timeout=_STREAM_SECONDS):
+            raise flight.FlightUnavailableError("other readers fetch tables since a minute; try again later")
         try:
-            commit = self._commit_later(wire.unpacked(data)).result()
-        except LeadershipLost as error:
-            self._lost(str(error))
-            return wire.failure(error)
-        except InventoryError as error:
-            return wire.failure(error)
-        self._committed()
-        return wire.answer(commit)
-
-    def _commit_later(self, changes: ChangeSet) -> Future[Commit]:
-        try:
-            return self._writer.submit(self._commit, changes)
-        except RuntimeError as error:
-            # The thread takes no more work.
-            raise InventoryUnavailable(f"the server is ending: {error}") from error
-
-    def _commit(self, changes: ChangeSet) -> Commit:
-        started = time.perf_counter()
-        self._database.require()
-        close_old_connections()
-        try:
-            commit = self._leader.commit(changes)
-        except DatabaseError as error:
-            if database.trouble(error) in database.LASTING:
-                self._database.failed(error)
-            _LOG.error("inventory_commit_failed", transaction=changes.transaction, error=str(error))
-            raise InventoryUnavailable(f"{database.reason(error)}; nothing was changed; try again") from error
-        except InventoryError as error:
-            _LOG.warning(
-                "inventory_commit_refused", transaction=changes.transaction, author=changes.author, error=str(error)
-            )
-            raise
-        _LOG.info(
-            "inventory_commit", version=commit.version, transaction=commit.transaction, author=changes.author,
-            run=changes.run, milliseconds=round(1000 * (time.perf_counter() - started)),
-        )  # fmt: skip
-        return commit
+            for piece in snapshot.pieces(name):
+                yield from _codes(piece).to_arrow(compat_level=None).to_batches(max_chunksize=_BATCH_ROWS)
+        finally:
+            self._streams.release()
 
     def _open(self, asked: Answer) -> bytes:
-        old = time.monotonic() - _PIN_SECONDS
-        # Other threads open versions meanwhile: a copy of the dictionary is looked through.
-        for version in [version for version, (used, _) in self._pins.copy().items() if used < old]:
-            self._pins.pop(version, None)
+        self.pins.close(asked.get("close") or ())
+        self.pins.clean()
         try:
-            snapshot = self._leader.snapshot(asked.get("at_least"), asked.get("version"))
+            snapshot = self._leader.snapshot(asked.get("at_least"), asked.get("version"), _OPEN_SECONDS)
         except (InventoryUnavailable, VersionGone) as error:
             return wire.failure(error)
-        # The one that is open already has its tables at hand.
-        _, opened = self._pins.get(snapshot.version, (old, snapshot))
-        self._pins[snapshot.version] = (time.monotonic(), opened)
+        self.pins.open(snapshot)
         return json.dumps({"version": snapshot.version, "time": snapshot.time}).encode()
+
+
+def _pieces(reader: flight.MetadataRecordBatchReader) -> Iterator[bytes]:
+    for chunk in reader:
+        column = chunk.data.column(0)
+        yield from (column[place].as_py() for place in range(len(column)))
+
+
+def _codes(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(rows[name].to_physical() for name, kind in rows.schema.items() if kind == pl.Enum)
 
 
 def _asked(body: bytes) -> Answer:
@@ -159,17 +162,22 @@ def _asked(body: bytes) -> Answer:
         asked = json.loads(body or b"{}")
     except ValueError as error:
         raise flight.FlightServerError(f"not JSON: {error}") from error
-    if not isinstance(asked, dict) or any(
-        not isinstance(value, (int, str)) and value is not None for value in asked.values()
-    ):
-        raise flight.FlightServerError("a JSON object with numbers and texts is expected")
+    if not isinstance(asked, dict) or not all(_is_plain(value) for value in asked.values()):
+        raise flight.FlightServerError("a JSON object with numbers, texts and lists of numbers is expected")
     return asked
 
 
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(item, int) for item in value)
+    return value is None or isinstance(value, (int, str))
+
+
 def stream_of(data: bytes, piece: int = 1024 * 1024) -> Iterator[pa.RecordBatch]:
-    """``data`` as batches of one binary column, for a put."""
+    """``data`` as batches of one binary column, for a put: no message is much larger than ``piece``."""
+    whole = memoryview(data)
     for start in range(0, len(data), piece):
-        yield pa.record_batch({"data": [data[start : start + piece]]}, schema=STREAM)
+        yield pa.record_batch({"data": [whole[start : start + piece]]}, schema=STREAM)
 
 
 STREAM = pa.schema([("data", pa.binary())])

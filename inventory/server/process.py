@@ -21,10 +21,12 @@ from django.db import DatabaseError, close_old_connections, connection
 from inventory import database, followers, log
 from inventory.checkpoint import Checkpoints
 from inventory.errors import InventoryError, LeadershipLost
+from inventory.history import compaction
 from inventory.leader import Leader
 from inventory.log_models import Leadership
 from inventory.recovery import recovered
-from inventory.server.flight import FlightServer
+from inventory.server.archiving import Archiver
+from inventory.server.flight import FlightServer, Limits
 from inventory.server.health import Health, Lease
 from inventory.settings import InventorySettings
 from inventory.store import Store
@@ -48,6 +50,7 @@ class Places:
     token: str = field(repr=False)
     image: Path
     checkpoints: Path
+    history: Path
 
 
 class ServerProcess:
@@ -58,14 +61,16 @@ class ServerProcess:
     ) -> None:
         self.places, self.settings, self.take_over, self.standby = places, settings, take_over, standby
         self._stop = threading.Event()
+        self._closed = threading.Event()
         self._work = threading.Event()
         self._lost = ""
         self._started = time.time()
         self._tables = 0
         self._checkpoints = Checkpoints(places.checkpoints)
+        self._archiver = Archiver(places.history, places.checkpoints, settings)
         self._database = Health("database", _EPOCH_CHECK_SECONDS, 2 * _EPOCH_CHECK_SECONDS)
         self._health = {
-            "database": self._database, "tables": Health("tables"),
+            "database": self._database, "tables": Health("tables"), "history": Health("history"),
             "checkpoint": Health("checkpoint", _CHECKPOINT_RETRY_SECONDS, 10 * _CHECKPOINT_RETRY_SECONDS),
         }  # fmt: skip
 
@@ -93,20 +98,21 @@ class ServerProcess:
             _LOG.info(
                 "inventory_leads", epoch=row.epoch, version=self._leader.image.version, source=source, url=row.url
             )
-            server = FlightServer(
+            server = self._server = FlightServer(
                 self.places.url, self.places.token, self._leader, self.status, self._work.set, self._lose,
-                self._database,
+                self._limits(), self._database,
             )  # fmt: skip
             stack.callback(self._resign)
             threads = [
                 threading.Thread(target=loop, name=loop.__name__.strip("_"))
-                for loop in (self._watch, self._follow, self._checkpoint)
+                for loop in (self._watch, self._follow, self._checkpoint, self._archive)
             ]
             for thread in threads:
                 thread.start()
             ready(self.status())
             self._stop.wait()
             server.close()
+            self._closed.set()
             for thread in threads:
                 thread.join()
         _LOG.info("inventory_ends", version=self._leader.image.version, lost=self._lost)
@@ -116,17 +122,25 @@ class ServerProcess:
         """What the server is doing, without looking into the database."""
         status = self._leader.status()
         version = status["version"]
-        checkpoint = self._checkpoints.version
+        checkpoint, archived = self._checkpoints.version, self._archiver.position
         followers_lag = {
             "tables": version - self._tables,
             "checkpoint": None if checkpoint is None else version - checkpoint,
+            "history": None if archived is None else max(0, version - archived),
         }
         trouble = {name: health.trouble for name, health in self._health.items() if health.trouble is not None}
         return {
             **status, "log_head": version, "lag": followers_lag, "trouble": trouble, "in_doubt": self._leader.in_doubt,
-            "memory": _memory(), "url": self.places.url,
+            "history_problem": self._archiver.problem, "memory": _memory(), "url": self.places.url,
             "host": socket.gethostname(), "process": os.getpid(), "running_seconds": int(time.time() - self._started),
         }  # fmt: skip
+
+    def _limits(self) -> Limits:
+        settings = self.settings
+        return Limits(
+            self.places.checkpoints, settings.waiting_change_sets, settings.change_set_bytes, settings.waiting_bytes,
+            settings.streams,
+        )  # fmt: skip
 
     def _lose(self, why: str) -> None:
         if not self._lost:
@@ -243,16 +257,33 @@ class ServerProcess:
             return _RETRY_SECONDS
 
         def step() -> float:
+            self._server.pins.clean()
             self._store.clean()
             behind = self._leader.image.version - (self._checkpoints.version or 0)
             late = time.monotonic() - last > self.settings.checkpoint_seconds
-            due = behind >= self.settings.checkpoint_records or (behind and late)
+            wanted = compaction.asked() > (self._checkpoints.version or 0)
+            due = behind >= self.settings.checkpoint_records or (behind and (late or wanted))
             return write() if due else _RETRY_SECONDS
 
         # Should it fail: writing a large image again and again would keep a full disk full.
         self._loop(step, self._stop, health)
+        self._closed.wait()
         if self._checkpoints.version != self._leader.image.version:
             self._tried(write, health)
+
+    def _archive(self) -> None:
+        """Write the history; what little is left at a stop, then."""
+        health = self._health["history"]
+
+        def step(at_once: bool = False) -> float:
+            pause = self._archiver.step(self._leader.image.version, at_once=at_once)
+            health.worked()
+            return pause
+
+        self._loop(step, self._stop, health)
+        self._closed.wait()
+        self._tried(lambda: step(at_once=True), health)
+        connection.close()
 
     def _loop(self, step: Callable[[], float], wake: threading.Event, health: Health) -> None:
         """Repeat ``step`` until the stop; trouble with the database or the disk is told once, and tried again."""

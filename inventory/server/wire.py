@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import mmap
 from dataclasses import asdict
 from typing import Any
 
 from inventory.changes import KEYS, ChangeSet
 from inventory.errors import (
     ChangeRefused,
+    InventoryBusy,
     InventoryError,
     InventoryUnavailable,
     OutcomeUnknown,
@@ -38,7 +40,7 @@ def packed(changes: ChangeSet) -> bytes:
     return pack(about, frames)
 
 
-def unpacked(data: bytes) -> ChangeSet:
+def unpacked(data: bytes | mmap.mmap) -> ChangeSet:
     """The change set in ``data``, with every type checked. Raises ChangeRefused."""
     try:
         about, frames = unpack(data)
@@ -77,6 +79,8 @@ def failure(error: InventoryError) -> bytes:
     if isinstance(error, ChangeRefused):
         problems = [[problem.where, problem.what] for problem in error.problems]
         return json.dumps({"error": "ChangeRefused", "problems": problems}).encode()
+    if isinstance(error, InventoryBusy):
+        return json.dumps({"error": "InventoryBusy", "text": error.why, "seconds": error.seconds}).encode()
     name = type(error).__name__ if type(error).__name__ in _ERRORS else "InventoryUnavailable"
     return json.dumps({"error": name, "text": str(error)}).encode()
 
@@ -87,6 +91,8 @@ def checked(data: bytes) -> dict[str, Any]:
     kind = message.get("error")
     if kind == "ChangeRefused":
         raise ChangeRefused([Problem(where, what) for where, what in message["problems"]])
+    if kind == "InventoryBusy":
+        raise InventoryBusy(message["text"], float(message["seconds"]))
     if kind is not None:
         raise _ERRORS.get(kind, InventoryUnavailable)(message.get("text", ""))
     return message

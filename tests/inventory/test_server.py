@@ -10,16 +10,14 @@ import time
 import polars as pl
 import pytest
 from django.db import transaction
-from pyarrow import flight
 
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused, InventoryDenied, InventoryUnavailable, TurnLost, VersionGone
 from inventory.image import Image
-from inventory.leader import Leader
 from inventory.schema import TABLES
-from inventory.server.flight import FlightServer
+from inventory.server.pins import Pins
 from tests.inventory.makers import D, random_changes, same, small
-from tests.inventory.serving import TOKEN, Server
+from tests.inventory.serving import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -45,6 +43,7 @@ def test_writers_and_readers_near_and_far_see_the_same(server):
     with pytest.raises(TurnLost):
         near.commit(ChangeSet("a", 2).put("sites", [{"name": "X"}]))
     assert far.commit(small(token=3)).version == 2
+    near.snapshot(at_least=2)
     with pytest.raises(VersionGone):
         far.snapshot(version=99)
     status = near.status()
@@ -185,7 +184,9 @@ def test_status_tells_what_operators_ask(server):
     code, without = server.command("status", "--json")
     assert code == 1 and json.loads(without)["running"] is False
     server.start()
-    server.client().commit(small())
+    near = server.client()
+    near.commit(small())
+    near.snapshot()
     _until(lambda: json.loads(server.command("status", "--json")[1])["lag"]["tables"] == 0)
     status = json.loads(server.command("status", "--json")[1])
     assert (status["version"], status["log_head"], status["epoch"], status["counts"]["sites"]) == (1, 1, 1, 2)
@@ -244,6 +245,7 @@ def test_readers_keep_the_last_version_while_the_server_is_down(server):
     server.start()
     near = server.client()
     near.commit(small())
+    near.snapshot()
     server.kill()
     assert server.client().snapshot().frame("files").height == 3
     with pytest.raises(InventoryUnavailable):
@@ -277,15 +279,16 @@ def _until(condition, seconds=20):
 
 
 def test_a_version_opened_anew_stays_open_for_the_whole_time(monkeypatch):
-    leader = Leader(1, Image.from_frames({}, version=1), {})
-    leader._images.append(Image.from_frames({}, version=2))
-    server = FlightServer("grpc://127.0.0.1:0", TOKEN, leader, dict, lambda: None, lambda _: None)
-    try:
-        for seconds, asked in ((0, 1), (800, 1), (1000, 2)):
-            monkeypatch.setattr("inventory.server.flight.time.monotonic", lambda seconds=seconds: float(seconds))
-            opened = flight.Action("open", json.dumps({"version": asked}).encode())
-            assert json.loads(next(server.do_action(None, opened)))["version"] == asked
-        assert server.do_get(None, flight.Ticket(json.dumps({"table": "sites", "version": 1}).encode()))
-    finally:
-        monkeypatch.undo()
-        server.close()
+    pins = Pins()
+    first, second = (Image.from_frames({}, version=version).snapshot() for version in (1, 2))
+    for seconds, opened in ((0, first), (800, first), (1000, second)):
+        monkeypatch.setattr("inventory.server.pins.time.monotonic", lambda seconds=seconds: float(seconds))
+        pins.open(opened)
+        pins.clean()
+    assert pins.snapshot(1) is first
+    monkeypatch.setattr("inventory.server.pins.time.monotonic", lambda: 1950.0)
+    pins.clean()
+    assert len(pins) == 1
+    pins.close([1, 2, 2, 7])
+    with pytest.raises(VersionGone):
+        pins.snapshot(2)

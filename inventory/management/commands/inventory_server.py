@@ -52,4 +52,5 @@ def _places() -> Places:
         settings.INVENTORY_TOKEN,
         settings.INVENTORY_IMAGE_DIR,
         settings.INVENTORY_CHECKPOINT_DIR,
+        settings.INVENTORY_HISTORY_DIR,
     )
