@@ -18,7 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from consistency.models import Check
 from dealer.models import Cycle as DealerCycle
 from detox.models import Cycle as DetoxCycle
-from dynamo_site import tuning
+from dynamo_site import policy_admin, tuning  # noqa: F401 - importing registers its page
 from dynamo_site.tuning_form import TunedSettingForm
 from inventory.models import TunedSetting
 from registry.models import CopyRequest, DeletionRequest

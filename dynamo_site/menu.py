@@ -61,6 +61,7 @@ _GROUPS: list[tuple[str, list[_Entry]]] = [
         ("Followers", "inventory_followerposition", "follow_the_signs"),
     ]),
     ("Settings and people", [
+        ("Policies", "inventory_policyversion", "policy"),
         ("Settings", "inventory_tunedsetting", "tune"),
         ("Users", "auth_user", "person"),
         ("Groups of users", "auth_group", "group"),
