@@ -20,10 +20,15 @@ class FrameDamaged(InventoryError):
 
 def keep(frame: pl.DataFrame, path: Path) -> None:
     """Write ``frame`` to ``path``, whose directory is made; it is on the disk when this returns. Raises FrameNotWritten."""
+    keep_as("parquet", frame, path)
+
+
+def keep_as(form: str, frame: pl.DataFrame, path: Path) -> None:
+    """The same, as ``form``: "parquet" or "arrow"."""
     part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(part)
+        (frame.write_parquet if form == "parquet" else frame.write_ipc)(part)
         settle(part, path)
     except (OSError, pl.exceptions.PolarsError) as error:
         forget(part)

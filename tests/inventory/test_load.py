@@ -280,3 +280,18 @@ def test_query_that_cannot_be(inventory):
         command("query", "DELETE FROM sites")
     with pytest.raises(CommandError, match="nowhere"):
         command("query", "SELECT * FROM nowhere")
+
+
+@pytest.mark.parametrize(("form", "read"), [("parquet", pl.read_parquet), ("arrow", pl.read_ipc)])
+def test_answers_as_files(inventory, tmp_path, form, read):
+    loaded(write_tables(tmp_path / "tables"))
+    file = tmp_path / f"answer.{form}"
+    sql = "SELECT name, site_id FROM sites ORDER BY name"
+    assert command("query", sql, f"--{form}", file) == f"3 rows in {file}\n"
+    assert read(file).equals(inventory.snapshot().frame("sites").select("name", "site_id").sort("name"))
+    with pytest.raises(CommandError, match="exists; choose another name"):
+        command("query", sql, f"--{form}", file)
+    with pytest.raises(CommandError, match=r"nowhere.* cannot be written"):
+        command("query", sql, f"--{form}", "/proc/nowhere/x")
+    with pytest.raises(CommandError, match="a number above 0"):
+        command("query", sql, "--seconds", "0")
