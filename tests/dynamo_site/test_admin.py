@@ -21,7 +21,7 @@ from tests.dynamo_site.conftest import Filled
 pytestmark = [pytest.mark.django_db]
 EDITED = {
     "User", "Group", "TunedSetting", "SiteConsistency", "ApplicationLock", "UserDN", "PeriodicTask", "IntervalSchedule",
-    "CrontabSchedule", "SolarSchedule", "ClockedSchedule",
+    "CrontabSchedule", "SolarSchedule", "ClockedSchedule", "AttributeSource",
 }  # fmt: skip
 """All others are only looked at."""
 

@@ -41,7 +41,7 @@ def test_all_is_well(client, alive):
     assert answer.status_code == 200, answer.content
     told = answer.json()
     assert told["status"] == "ok"
-    assert set(told["parts"]) == {"database", "redis", "inventory", "worker", "disk"}
+    assert set(told["parts"]) == {"database", "redis", "inventory", "worker", "disk", "sources"}
     assert all(part["ok"] for part in told["parts"].values())
     assert told["parts"]["worker"]["workers"] == ["w1"]
 

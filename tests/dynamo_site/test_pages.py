@@ -28,6 +28,7 @@ LISTS = (
     "activity",
     "checks",
     "runs",
+    "sources",
     "statistics",
     "dealer-rules",
 )

@@ -157,9 +157,13 @@ def test_commands_list_check_and_read(inventory, ranks: Path) -> None:
     assert "half_life" in told("kinds")
     with pytest.raises(CommandError, match="there is no attribute source 'none'; there are ranks"):
         told("run", "none")
+    page = Client().get(reverse("sources")).content.decode()
+    assert "ranks" in page and "good" in page and "No reading yet" not in page
     ranks.write_text("x")
     with pytest.raises(CommandError, match="no column 'dataset'"):
         told("run", "ranks")
+    assert "has no column" in Client().get(reverse("sources")).content.decode()
+    assert Client().get(reverse("sources") + "?format=json").json()["sources"][0]["name"] == "ranks"
 
 
 def test_the_admin_form_refuses_what_can_never_work_and_forgets_old_counts(admin_client: Client, ranks: Path) -> None:
