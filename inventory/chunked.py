@@ -9,7 +9,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from inventory.packed import PackedRows, joined
-from inventory.packed.lookup import called
+from inventory.packed.lookup import called, datasets_called
 from inventory.packed.numbers import Rows
 from inventory.schema import TABLES, empty_frame
 from inventory.snapshot import Snapshot, lfn, split_lfn
@@ -63,6 +63,10 @@ class ChunkedSnapshot(Snapshot):
             if rows is not None:
                 pieces.append((rows, rows.rows_of(part["id"].to_numpy())))
         return joined(name, pieces) if pieces else empty_frame(name)
+
+    def datasets_called(self, names: pl.Series) -> pl.Series:
+        """Ids of the datasets with these names."""
+        return datasets_called(self._in_order("datasets"), names.drop_nulls())
 
     def files_called(self, lfns: pl.Series) -> pl.DataFrame:
         """Files with these LFNs: the columns of ``files``, and ``lfn``."""

@@ -60,6 +60,10 @@ class Snapshot:
         """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
         return self._tables[name].filter(pl.col("dataset_id").is_in(dataset_ids.implode())).collect()
 
+    def datasets_called(self, names: pl.Series) -> pl.Series:
+        """Ids of the datasets with these names."""
+        return self.table("datasets").filter(pl.col("name").is_in(names.implode())).collect()["dataset_id"]
+
     def files_called(self, lfns: pl.Series) -> pl.DataFrame:
         """Files with these LFNs: the columns of ``files``, and ``lfn``."""
         paths = pl.LazyFrame({"lfn": lfns.cast(pl.String)}).drop_nulls().unique().select(split_lfn())

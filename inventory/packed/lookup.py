@@ -10,6 +10,8 @@ import polars as pl
 
 from inventory.packed.rows import PackedRows, joined
 
+_DATASET = {"dataset_id": pl.UInt32, "name": pl.String}
+
 
 def called(chunks: Sequence[PackedRows], paths: pl.DataFrame) -> pl.DataFrame:
     """Rows of the table ``files`` in ``chunks`` whose directory and base_name are in ``paths`` (unique)."""
@@ -20,6 +22,22 @@ def called(chunks: Sequence[PackedRows], paths: pl.DataFrame) -> pl.DataFrame:
         if len(rows):
             hits.append((chunk, rows))
     return joined("files", hits).join(paths, on=["directory", "base_name"], how="semi", maintain_order="left")
+
+
+def datasets_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series:
+    """Ids of the datasets in ``chunks`` with these ``names``."""
+    hashes = np.concatenate([np.empty(0, np.uint64), *(chunk.hashes("name") for chunk in chunks)])
+    hits = np.flatnonzero(np.isin(hashes, names.hash().to_numpy()))
+    ends = np.cumsum([chunk.height for chunk in chunks])
+    places = np.searchsorted(ends, hits, side="right")
+    found = [
+        chunks[place].frame(["dataset_id", "name"], hits[places == place] - (ends[place] - chunks[place].height))
+        for place in np.unique(places)
+    ]
+    # Different names may have the same hash.
+    return pl.concat([pl.DataFrame(schema=_DATASET), *found]).filter(pl.col("name").is_in(names.implode()))[
+        "dataset_id"
+    ]
 
 
 def _near(chunks: Sequence[PackedRows], paths: pl.DataFrame) -> pl.DataFrame:

@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# Else these two are imported at the first use, which takes longer than to open a snapshot.
+import numpy.ma
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute
 
 from inventory.errors import ImageUnreadable, VersionGone
 from inventory.packed import columns, texts
@@ -32,6 +36,7 @@ class PackedRows:
         self.path = source if isinstance(source, Path) else None
         self._batch = None if isinstance(source, Path) else source
         self._about: dict[str, Any] = {}
+        self._hashes: dict[str, Array] = {}
 
     def frame(self, names: Iterable[str] | None = None, rows: Rows = None) -> pl.DataFrame:
         """All or some columns of all or some ``rows`` (places, ascending). Raises VersionGone, ImageUnreadable."""
@@ -61,6 +66,12 @@ class PackedRows:
         """Of a column of UUIDs whether each row may be one of ``wanted``, without writing out any text."""
         about, parts = self.parts(name)
         return texts.candidates(about["smallest"], parts, self.height, wanted)
+
+    def hashes(self, name: str) -> Array:
+        """A number for each text of a column, the same for equal texts in this process; kept, for look-ups."""
+        if name not in self._hashes:
+            self._hashes[name] = pl.Series(pl.from_arrow(self.column(name))).hash().to_numpy()
+        return self._hashes[name]
 
     def rows_of(self, dataset_ids: Array) -> Array:
         """Places of the rows of some datasets; ``dataset_ids``: sorted."""

@@ -105,9 +105,7 @@ class Workspace:
                       if table == "datasets" or "dataset" in frame.columns]  # fmt: skip
         ids = [self._datasets_at_deleted_sites()]
         if names:
-            wanted = pl.concat(names).drop_nulls().unique()
-            found = self.snapshot.table("datasets").filter(pl.col("name").is_in(wanted.implode()))
-            ids.append(found.select("dataset_id").collect()["dataset_id"])
+            ids.append(self.snapshot.datasets_called(pl.concat(names).drop_nulls().unique()))
         return pl.concat(ids).unique()
 
     def _datasets_at_deleted_sites(self) -> pl.Series:
