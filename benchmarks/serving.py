@@ -30,11 +30,13 @@ _START_SECONDS = 600
 
 @dataclass(frozen=True)
 class Served:
-    """A running server: ``near`` maps its image, ``far`` does not; ``process`` is its number."""
+    """A running server: ``near`` maps its image, ``far`` does not; ``process`` is its number; ``start_seconds`` from the
+    beginning of its process until it served."""
 
     near: ServerBackend
     far: ServerBackend
     process: int
+    start_seconds: float
 
     def peak_memory(self) -> int:
         """Largest resident size so far, in bytes."""
@@ -61,25 +63,31 @@ def set_up() -> None:
 
 
 @contextmanager
-def served(image: Image) -> Iterator[Served]:
-    """A server that leads from ``image``, which has version 0."""
+def served(image: Image | None) -> Iterator[Served]:
+    """A server that leads from a checkpoint of ``image``, which has version 0; of None: from the database's tables.
+
+    Afterwards the database is as it was, empty.
+    """
     from inventory.checkpoint import Checkpoints
     from inventory.remote import ServerBackend
     from testbed.processes import free_ports
 
     home = Path(os.environ["DYNAMO_HOME"])
     places = [home / "image", home / "checkpoint"]
-    Checkpoints(places[1]).write(image)
+    if image is not None:
+        Checkpoints(places[1]).write(image)
     url = f"grpc://127.0.0.1:{free_ports(1)[0]}"
     environment = {"INVENTORY_URL": url, "INVENTORY_TOKEN": _TOKEN, "INVENTORY_IMAGE_DIR": str(places[0]),
                    "INVENTORY_CHECKPOINT_DIR": str(places[1]), "INVENTORY_HISTORY_DIR": str(places[1].with_name("history"))}  # fmt: skip
     log = home / "server.log"
+    began = time.perf_counter()
     with log.open("w") as stream:
         command = [sys.executable, str(_ROOT / "manage.py"), "inventory_server"]
         process = subprocess.Popen(command, env=os.environ | environment, stdout=stream, stderr=stream)
     try:
         _wait(process, log)
-        yield Served(ServerBackend(url, _TOKEN, places[0]), ServerBackend(url, _TOKEN, None), process.pid)
+        started = time.perf_counter() - began
+        yield Served(ServerBackend(url, _TOKEN, places[0]), ServerBackend(url, _TOKEN, None), process.pid, started)
     finally:
         process.kill()
         process.wait()
@@ -91,7 +99,7 @@ def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
     while "ready at" not in log.read_text():
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit(f"the server does not start:\n{log.read_text()}")
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 def _forget(places: list[Path]) -> None:

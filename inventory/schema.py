@@ -6,6 +6,7 @@ derives from the declarations here. Times are UTC in integer seconds, sizes in b
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,11 +61,11 @@ class Table:
     description: str
     chunk_datasets: int = 1024
 
-    @property
+    @functools.cached_property
     def schema(self) -> pl.Schema:
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
-    @property
+    @functools.cached_property
     def chunked(self) -> bool:
         return "dataset_id" in self.schema
 
@@ -159,6 +160,7 @@ _TABLES = (
             _column("demand_rank", pl.Float64, "demand from the popularity source"),
         ),
         "datasets with their attributes",
+        chunk_datasets=2048,
     ),
     Table(
         "blocks",
@@ -200,6 +202,7 @@ _TABLES = (
             _GROUP,
         ),
         "datasets at sites",
+        chunk_datasets=4096,
     ),
     Table(
         "block_replicas",

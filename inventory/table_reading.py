@@ -14,7 +14,7 @@ from inventory.relational import MODELS, Dataset, own_id
 from inventory.schema import TABLES, Table
 
 _DATASETS = 1024
-"""Datasets whose rows one query reads: a multiple of those of any chunk."""
+"""Datasets whose rows one query reads, or those of a chunk, if these are more: all are powers of two."""
 
 
 def read_chunks() -> Chunks:
@@ -29,7 +29,7 @@ def read(name: str, first: int | None = None) -> pl.DataFrame:
     rows = MODELS[name]._default_manager.values_list(*columns)
     if first is not None:
         column = "pk" if own == "dataset_id" else "dataset_id"
-        rows = rows.filter(**{f"{column}__gte": first, f"{column}__lt": first + _DATASETS})
+        rows = rows.filter(**{f"{column}__gte": first, f"{column}__lt": first + _step(name)})
     # Column by column: as rows Polars would look at each value's type.
     found = list(zip(*rows, strict=True)) or [()] * len(schema)
     series = [
@@ -49,5 +49,9 @@ def _parts(table: Table) -> Iterator[pl.DataFrame]:
         yield read(table.name)
         return
     largest = Dataset.objects.aggregate(last=Max("pk"))["last"] or 0
-    for first in range(0, largest + 1, _DATASETS):
+    for first in range(0, largest + 1, _step(table.name)):
         yield read(table.name, first)
+
+
+def _step(name: str) -> int:
+    return max(_DATASETS, TABLES[name].chunk_datasets)

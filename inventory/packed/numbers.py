@@ -43,7 +43,9 @@ def unpacked(smallest: int, parts: Mapping[str, Array], kind: np.dtype[Any], hei
         return _added(smallest, distances if rows is None else distances[rows], kind)
     values = _added(smallest, distances, kind)
     if rows is None:
-        return np.repeat(values, np.diff(ends, prepend=np.uint32(0)))
+        counts = ends.copy()
+        counts[1:] -= ends[:-1]
+        return np.repeat(values, counts)
     return values[np.searchsorted(ends, rows, side="right")]
 
 

@@ -99,7 +99,7 @@ def unpacked(forms: list[Form], smallest: int, parts: Mapping[str, Any], height:
 def candidates(smallest: int, parts: Mapping[str, Any], height: int, wanted: pl.Series) -> Array:
     """For each row whether its text may be one of ``wanted``: no text is written, UUIDs are compared by their first half."""
     kinds = numbers.unpacked(smallest, _unnamed("form", parts), np.dtype(np.uint8), height, None)
-    found = kinds == 0
+    found: Array = kinds == 0
     if "uuid" in parts:
         _, _, wanted_parts = packed(wanted)
         heads = np.sort(_heads(wanted_parts)) if "uuid" in wanted_parts else np.empty(0, np.uint64)
