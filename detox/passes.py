@@ -11,7 +11,7 @@ from detox.evaluate import evaluate
 from detox.image import Image
 from detox.order import Order
 from detox.removal import Owners, Removal
-from detox.segments import Array, reduce_filled
+from detox.segments import Array, count_before, reduce_filled
 from detox.state import DELETE, DISMISS, State
 from detox.until import Until
 
@@ -148,19 +148,43 @@ class Passes:
         self.stopped[site] = True
 
     def _everywhere(self) -> None:
-        """All candidates in order; one whose dataset was touched before it in this pass is evaluated again before it goes."""
-        candidates = np.flatnonzero(self.state.dismissed & self.triggered[self.image.replica_site])
-        waiting: dict[int, int] = {}
+        """All candidates in order; one whose dataset was touched before it in this pass is evaluated again before it goes.
+
+        What comes of a candidate depends on those before it of its dataset, and on whether those before it at its site have
+        brought the site to `Until`; all that wait for nobody in this way are taken together.
+        """
+        candidates = self.order.sort(np.flatnonzero(self.state.dismissed & self.triggered[self.image.replica_site]))
         touched = [candidates[:0]]
-        for candidate in self.order.sort(candidates).tolist():
-            key = int(self.image.replica_dataset[candidate]) if self.answers.volatile else candidate
-            if key in waiting:
-                touched.append(self._take(np.array(list(waiting.values()))))
-                self._evaluate(touched[-1])
-                waiting = {}
-            waiting[key] = candidate
-        touched.append(self._take(np.array(list(waiting.values()))))
+        while len(candidates):
+            ready = self._waiting_for_nobody(candidates)
+            touched.append(self._take(candidates[ready]))
+            self._evaluate(touched[-1])
+            candidates = candidates[~ready]
+            candidates = candidates[self.triggered[self.image.replica_site[candidates]]]
         self.settle(np.unique(np.concatenate(touched)))
+
+    def _waiting_for_nobody(self, candidates: Array) -> Array:
+        """Which of the candidates, given in order, are the first of their dataset, and cannot be stopped by one that is not taken with them."""
+        number = len(candidates)
+        first = np.ones(number, np.bool_)
+        if self.answers.volatile:
+            first[:] = False
+            first[np.unique(self.image.replica_dataset[candidates], return_index=True)[1]] = True
+        sites = self.image.replica_site[candidates]
+        by_site = np.argsort(sites, kind="stable")
+        counts = np.bincount(sites, minlength=len(self.image.sites))
+        waits = ~first[by_site]
+        free = count_before(waits, counts) == 0
+        if self.until.falling:
+            # Even if all before it go, and it goes too, the site is not yet where deleting stops.
+            most = np.cumsum(self.image.replica["size"][candidates][by_site])
+            starts = np.repeat(np.cumsum(counts) - counts, counts)
+            before = np.where(starts > 0, most[starts - 1], 0)
+            at = sites[by_site]
+            free |= ~self.until.holds(at, self.state.occupied[at] - (most - before))
+        ready = np.zeros(number, np.bool_)
+        ready[by_site] = free & ~waits
+        return ready
 
     def _take(self, candidates: Array) -> Array:
         """Let those go that still may, each site's up to where it matches `Until`; returns the datasets touched."""

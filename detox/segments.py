@@ -46,3 +46,11 @@ def any_in(values: Array, counts: Array) -> Array:
 def count_in(values: Array, counts: Array) -> Array:
     """How many of each segment's booleans are true."""
     return reduce_filled(np.add, values, counts, 0)
+
+
+def count_before(values: Array, counts: Array) -> Array:
+    """For each boolean how many of its segment up to it, itself included, are true."""
+    sums = np.cumsum(values)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    before: Array = sums - np.where(starts > 0, sums[starts - 1], 0)
+    return before

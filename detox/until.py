@@ -31,6 +31,12 @@ class Until:
                     applies = site_matches(every, (replace(condition, predicates=fixed),), now)
                 self._conditions.append((applies, replace(condition, predicates=moving) if moving else None))
 
+    @property
+    def falling(self) -> bool:
+        """Whether a condition that holds at some use of a site holds at any smaller one, too."""
+        parts = (part for _, moving in self._conditions if moving is not None for part in moving.predicates)
+        return all(part.variable == "site.occupancy" and part.operator == "<" for part in parts)
+
     def holds(self, sites: Array, occupied: Array) -> Array:
         """Whether a condition holds for each of ``sites`` (indices) with so many bytes."""
         held = np.zeros(len(sites), np.bool_)

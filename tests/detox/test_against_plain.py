@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -88,6 +89,13 @@ def test_engine_decides_as_the_plain_evaluator(rng: random.Random) -> None:
 @pytest.mark.slow
 def test_what_is_deleted_matches_its_line_at_the_moment_it_goes(rng: random.Random) -> None:
     replay(make_case(rng))
+
+
+@pytest.mark.slow
+def test_static_policies_take_in_few_steps_what_goes_one_by_one() -> None:
+    for seed in range(150):
+        case = make_case(random.Random(seed))
+        check(replace(case, policy=replace(case.policy, static=True)))
 
 
 @pytest.mark.slow
