@@ -1,125 +1,95 @@
-"""How long a Detox cycle takes to decide: ``python -m benchmarks.detox [--datasets N] [--json]``.
+"""How long a Detox cycle takes to decide, and a what-if to answer.
 
-Absolute times say little of another machine, so yardsticks are taken in the same run: a plain evaluator in Python over a
-sample, scaled to the whole; copying the bytes of the block replicas in memory; and the same cycle on a quarter of the data.
+    python -m benchmarks.detox [--datasets N] [--json]
+
+A cycle goes from the inventory's image to decisions, all passes, with ``physics.txt``, a policy like those in production. The yardstick is
+one look of a plain evaluator, in Python objects, at every replica: measured on a sample and scaled; a cycle takes many looks.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import math
 import os
-import resource
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dynamo_site.settings")
-django.setup()
+from benchmarks.measuring import Figure, best, main
 
-from benchmarks.generate import NOW, PARTITIONS, generate  # noqa: E402 - Django has to be ready first
-from detox.engine import decide  # noqa: E402
-from detox.settings import DetoxSettings  # noqa: E402
-from inventory.policy.facts import Facts  # noqa: E402
-from inventory.policy.model import Policy  # noqa: E402
-from inventory.policy.parser import parse_partitions, parse_policy  # noqa: E402
-from inventory.snapshot import Snapshot  # noqa: E402
-from tests.detox.plain import world_of  # noqa: E402
-from tests.detox.plain_partition import Partitions  # noqa: E402
+if TYPE_CHECKING:
+    from detox.decisions import Decisions
+    from inventory.policy.model import Policy
+    from inventory.snapshot import Snapshot
 
+POLICY = Path(__file__).with_name("physics.txt")
+COUNTING = """\
+Partition Physics
+On site.name == *
+When site.occupancy > 0.8
+Until site.occupancy < 0.5
+Ignore site.name == T*_MSS
+Protect dataset.num_full_disk_copy < 2
+Dismiss
+Order decreasing dataset.usage_rank increasing replica.size
+Algo Static
+"""
+"""What a deletion depends on here is how many copies earlier ones have left: the hardest case."""
 _SAMPLE = 300
-_TABLES = ("datasets", "blocks", "dataset_replicas", "block_replicas")
+_LIMITS = {43_000: 2.0, 430_000: 20.0}
+_LOOK = "one look of a plain evaluator"
 
 
-def main() -> None:
-    """Generate, measure, print."""
-    options = _options()
-    policy = parse_policy(options.policy.read_text(), str(options.policy))
-    found = measure(options.datasets, policy, options.quota_factor, options.repeat)
-    print(json.dumps(found, indent=2) if options.json else _text(found))
+def measure(datasets: int) -> list[Figure]:
+    """Seconds of a cycle, of its image alone, of one with a static policy, and of a comparison; each the best of three."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dynamo_site.settings")
+    django.setup()
+    from benchmarks.generate import generate
+    from detox.compare import compare
+    from inventory.policy.parser import parse_policy
+
+    policy = parse_policy(POLICY.read_text(), str(POLICY))
+    changed = parse_policy(policy.text.replace("0.85", "0.8"), "changed")
+    snapshot = generate(datasets)
+    first, second = decider(snapshot, policy), decider(snapshot, changed)
+    cycle = best(first)
+    decisions = first()
+    look = _plain(policy) * snapshot.frame("dataset_replicas").height
+    copying = best(lambda: [column.to_numpy().copy() for column in snapshot.frame("block_replicas")])
+    static = best(decider(snapshot, parse_policy(COUNTING)), 1)
+    comparing = best(lambda: compare(decisions, second(), (policy, changed)))
+    return [
+        Figure("a cycle, image to decisions", "s", cycle, _LOOK, look, limit=_LIMITS.get(datasets)),
+        Figure("of that, making the image", "s", decisions.seconds["image"], "a copy of the block replicas in memory", copying),
+        Figure("a static policy that counts copies", "s", static, _LOOK, look),
+        Figure("what if, the decisions in force being known", "s", comparing, "a cycle", cycle),
+    ]  # fmt: skip
 
 
-def measure(datasets: int, policy: Policy, quota_factor: float, repeat: int) -> dict[str, Any]:
-    """Times in seconds, memory in bytes, and ratios of a cycle on ``datasets`` datasets; the best of ``repeat`` runs."""
-    quarter = _best(_decider(generate(datasets // 4, quota_factor=quota_factor), policy), repeat)
-    snapshot = generate(datasets, quota_factor=quota_factor)
-    rows = {name: snapshot.frame(name).height for name in _TABLES}
-    before = _peak_memory()
-    decider = _decider(snapshot, policy)
-    seconds = _best(decider, repeat)
-    decisions = decider()
-    copying = _best(lambda: [column.to_numpy().copy() for column in snapshot.frame("block_replicas")], repeat)
-    plain = _plain(policy) * rows["dataset_replicas"]
-    growth = math.log(seconds / quarter, 4) if quarter > 0 else math.nan
-    return {
-        "rows": rows, "seconds": seconds, "parts": decisions.seconds, "passes": decisions.passes,
-        "lists": {name: len(found) for name, found in decisions.summary().items()},
-        "seconds_per_million_block_replicas": seconds / rows["block_replicas"] * 1e6, "peak_memory": _peak_memory(),
-        "peak_memory_above_data": _peak_memory() - before, "seconds_of_a_quarter": quarter, "growth_exponent": growth,
-        "plain_one_look_seconds": plain, "times_faster_than_plain": plain / seconds, "copies_in_memory": seconds / copying,
-        "processors": os.cpu_count(),
-    }  # fmt: skip
+def decider(snapshot: Snapshot, policy: Policy) -> Callable[[], Decisions]:
+    """A cycle on the snapshot, without locks or requests."""
+    from benchmarks.generate import NOW, PARTITIONS
+    from detox.engine import decide
+    from detox.settings import DetoxSettings
+    from inventory.policy.facts import Facts
+    from inventory.policy.parser import parse_partitions
 
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.detox", description=__doc__)
-    parser.add_argument(
-        "--datasets", type=int, default=43_000, help="about 23 block replicas each (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--policy", type=Path, default=Path(__file__).with_name("physics.txt"), help="policy of partition Physics"
-    )
-    parser.add_argument("--quota-factor", type=float, default=1.0, help="below 1: fuller sites, more passes")
-    parser.add_argument("--repeat", type=int, default=3, help="runs, of which the best counts")
-    parser.add_argument("--json", action="store_true")
-    return parser.parse_args()
-
-
-def _decider(snapshot: Snapshot, policy: Policy) -> Callable[[], Any]:
     definitions = parse_partitions(PARTITIONS)
     return lambda: decide(snapshot, policy, definitions, Facts.none(), DetoxSettings(), NOW)
 
 
-def _best(work: Callable[[], object], repeat: int) -> float:
-    times = []
-    for _ in range(max(repeat, 1)):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
-
-
 def _plain(policy: Policy) -> float:
     """Seconds that the plain evaluator takes for one look at one replica of the image."""
-    snapshot = generate(_SAMPLE)
-    world = world_of(snapshot, policy, Partitions(parse_partitions(PARTITIONS)), Facts.none(), NOW)
+    from benchmarks.generate import NOW, PARTITIONS, generate
+    from inventory.policy.facts import Facts
+    from inventory.policy.parser import parse_partitions
+    from tests.detox.plain import world_of
+    from tests.detox.plain_partition import Partitions
+
+    world = world_of(generate(_SAMPLE), policy, Partitions(parse_partitions(PARTITIONS)), Facts.none(), NOW)
     replicas = [replica for dataset in world.datasets.values() for replica in dataset.replicas.values()]
-    seconds = _best(lambda: [world.decide(policy, replica) for replica in replicas], 1)
-    return seconds / max(len(replicas), 1)
-
-
-def _peak_memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _text(found: dict[str, Any]) -> str:
-    parts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found["parts"].items())
-    counts = ", ".join(f"{count:,} {name}" for name, count in found["rows"].items())
-    lists = ", ".join(f"{count:,} {name}" for name, count in found["lists"].items() if name != "lines")
-    return "\n".join([
-        f"inventory   {counts}",
-        f"cycle       {found['seconds']:.2f} s in {found['passes']} passes ({parts}): {lists}",
-        f"per million {found['seconds_per_million_block_replicas']:.2f} s a million block replicas, {found['processors']} processors",
-        f"memory      peak {found['peak_memory'] / 1e6:,.0f} MB, {found['peak_memory_above_data'] / 1e6:,.0f} MB above the data",
-        f"yardstick   {found['times_faster_than_plain']:,.0f} times faster than one look of a plain evaluator; as long as "
-        f"{found['copies_in_memory']:,.0f} copies of the block replicas in memory",
-        f"growth      as N^{found['growth_exponent']:.2f} ({found['seconds_of_a_quarter']:.2f} s for a quarter of the datasets)",
-    ])  # fmt: skip
+    return best(lambda: [world.decide(policy, replica) for replica in replicas], 1) / max(len(replicas), 1)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 import pytest
 
 from benchmarks import detox as benchmark
 from benchmarks.generate import generate
+from benchmarks.measuring import grown
 from inventory.policy.parser import parse_policy
-
-POLICY = Path(benchmark.__file__).with_name("physics.txt")
 
 
 def test_a_generated_inventory_holds_together_and_is_the_same_again() -> None:
@@ -28,10 +25,19 @@ def test_a_generated_inventory_holds_together_and_is_the_same_again() -> None:
 
 
 @pytest.mark.slow
-def test_a_measurement_tells_times_memory_and_ratios() -> None:
-    found = benchmark.measure(400, parse_policy(POLICY.read_text()), 0.4, 1)
-    assert found["passes"] > 0
-    assert sum(found["lists"][name] for name in ("deleted", "kept", "protected")) > 400
-    assert found["seconds"] > 0
-    assert found["times_faster_than_plain"] == found["plain_one_look_seconds"] / found["seconds"]
-    assert found["peak_memory"] > found["peak_memory_above_data"] >= 0
+def test_what_is_measured_has_work_to_do() -> None:
+    for text in (benchmark.POLICY.read_text(), benchmark.COUNTING):
+        decisions = benchmark.decider(generate(400, quota_factor=0.6), parse_policy(text))()
+        assert decisions.passes > 0
+        assert all(len(found) > 20 for name, found in decisions.summary().items() if name in ("deleted", "protected"))
+
+
+@pytest.mark.slow
+def test_figures_have_yardsticks_of_the_same_run() -> None:
+    small, large = benchmark.measure(100), benchmark.measure(400)
+    figures = grown(small, large)
+    assert all(figure.value > 0 and figure.yardstick_value > 0 and figure.growth is not None for figure in figures)
+    cycle, image, _, comparison = figures
+    assert (cycle.work, cycle.limit) == ("a cycle, image to decisions", None)
+    assert image.unit == "s"
+    assert comparison.yardstick_value == cycle.value
