@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -55,6 +55,10 @@ class Snapshot:
         if name == "replica_files":
             return table.join(self.table("files").select("file_id", lfn()), on="file_id", how="left")
         return table
+
+    def pieces(self, name: str, *columns: str) -> Iterator[pl.DataFrame]:
+        """All or some columns of the table, some rows at a time."""
+        yield self.frame(name, *columns)
 
     def of_datasets(self, name: str, dataset_ids: pl.Series) -> pl.DataFrame:
         """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""

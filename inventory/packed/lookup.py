@@ -35,9 +35,9 @@ def datasets_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series
         for place in np.unique(places)
     ]
     # Different names may have the same hash.
-    return pl.concat([pl.DataFrame(schema=_DATASET), *found]).filter(pl.col("name").is_in(names.implode()))[
-        "dataset_id"
-    ]
+    rows = pl.concat([pl.DataFrame(schema=_DATASET), *found])
+    ids: pl.Series = rows.filter(pl.col("name").is_in(names.implode()))["dataset_id"]
+    return ids
 
 
 def _near(chunks: Sequence[PackedRows], paths: pl.DataFrame) -> pl.DataFrame:

@@ -91,6 +91,7 @@ def check_lfns(space: Workspace, lfns: pl.Series) -> None:
 
 
 def _note(space: Workspace, table: str, rows: pl.DataFrame, column: str, wrong: list[tuple[pl.Expr, str]]) -> None:
-    for condition, what in wrong:
-        for name in rows.filter(condition)[column]:
+    found = rows.select(condition.any().alias(str(place)) for place, (condition, _) in enumerate(wrong)).row(0)
+    for (condition, what), any_row in zip(wrong, found, strict=True):
+        for name in rows.filter(condition)[column] if any_row else ():
             space.problems.append(Problem(table, f"{name[:_SHOWN]!r}: {what}"))

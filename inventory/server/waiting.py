@@ -55,12 +55,13 @@ class WaitingRoom:
         self._present = 0
         self._seconds = _FIRST_GUESS
         self._waiting: deque[_Waiter] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
 
-    def is_empty(self) -> bool:
-        """Whether nobody waits, and nobody is about to."""
-        return self._present == 0
+    def give_way(self, seconds: float) -> None:
+        """Return when nobody waits, nor is about to; at the latest after ``seconds``. For work that can be done later."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._present, seconds)
 
     @contextmanager
     def place(self) -> Iterator[Spool]:
@@ -75,6 +76,7 @@ class WaitingRoom:
         finally:
             with self._lock:
                 self._present -= 1
+                self._lock.notify_all()
 
     def commit(self, spool: Spool) -> Commit:
         """The answer to the change set in ``spool``, when it is durable. Raises what became of it instead."""
