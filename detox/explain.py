@@ -20,6 +20,7 @@ from detox.image import Image
 from detox.models import Cycle, CycleSite
 from detox.segments import Array
 from detox.standing import standing
+from inventory.partitions import definitions
 from inventory.policy.compiler import in_force, predicate_expression, with_variables
 from inventory.policy.model import Line, Predicate
 from inventory.policy.variables import VARIABLES
@@ -46,7 +47,12 @@ def of_cycle(cycle: Cycle, site: str, dataset: str) -> dict[str, Any]:
     story = explain(given_of(cycle, dataset), site, dataset, block)
     texts = monitor.lines(cycle)
     candidate = any(texts.get(entry["line"], "").startswith("Dismiss") for entry in story["outcome"])
-    return head | {"order": standing(given_of_site(cycle, site), site, dataset) if candidate else None, **story}
+    return head | {"order": _standing(cycle, site, dataset) if candidate else None, **story}
+
+
+def _standing(cycle: Cycle, site: str, dataset: str) -> dict[str, Any] | None:
+    given = given_of_site(cycle, site)
+    return standing(given, definitions(given.snapshot), site, dataset)
 
 
 def _facts(cycle: Cycle, row: CycleSite) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from detox.build import build_image
 from detox.columns import ImageColumns
 from detox.engine import variables
 from detox.image import Image
+from detox.membership import Definitions
 from detox.models import Cycle
 from inventory.errors import InventoryError
 from inventory.partitions import definitions
@@ -67,12 +68,13 @@ def _given(cycle: Cycle, chosen: pl.Expr) -> Given:
     return Given(snapshot, parse_policy(cycle.policy, cycle.policy_file), facts, image, newest, cycle.now)
 
 
-def image_of(given: Given) -> Image:
+def image_of(given: Given, known: Definitions | None = None) -> Image:
     """The image at the start of the cycle, as far as it concerns the datasets. Its rows are those of ``given.image``."""
     sites = tuple(given.image["site"].unique().sort())
     there = Condition((Predicate("site.name", "in", sites),), None, None, "")
     policy = dataclasses.replace(given.policy, on=(there,))
-    image, _ = build_image(given.snapshot, policy, definitions(given.snapshot), given.facts, given.now)
+    known = definitions(given.snapshot) if known is None else known
+    image, _ = build_image(given.snapshot, policy, known, given.facts, given.now)
     if len(given.image) != len(image.present):
         raise CannotExplain("the cycle's inputs make another image now: a plugin has changed what a variable means")
     image.newest = given.newest

@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 
 from detox.given import Given, image_of, set_moment
+from detox.membership import Definitions
 from detox.order import Order
 
 _ALWAYS = np.iinfo(np.int32).max
 
 
-def standing(given: Given, site: str, dataset: str) -> dict[str, Any] | None:
+def standing(given: Given, definitions: Definitions, site: str, dataset: str) -> dict[str, Any] | None:
     """Place of the dataset among the candidates of the site: ``given`` is about all datasets there (``given_of_site``).
 
     ``deleted``: whether it went; ``place``: from 1, among those that went, else among those that were left at the end;
@@ -34,20 +35,20 @@ def standing(given: Given, site: str, dataset: str) -> dict[str, Any] | None:
     at = int(mine["at"][0])
     gone = candidates.filter(pl.col("at") < _ALWAYS).sort("at")
     if at < _ALWAYS:
-        same = _sorted(given, gone.filter(pl.col("at") == at), at)
+        same = _sorted(given, definitions, gone.filter(pl.col("at") == at), at)
         queue = pl.concat([gone.filter(pl.col("at") < at), same, gone.filter(pl.col("at") > at)])
         return _told(queue, dataset, True, None)
-    left = _sorted(given, candidates.filter(pl.col("at") == _ALWAYS), at)
+    left = _sorted(given, definitions, candidates.filter(pl.col("at") == _ALWAYS), at)
     last = gone.filter(pl.col("at") == pl.col("at").max())
-    last = _sorted(given, last, int(last["at"][0])) if len(last) > 1 else last
+    last = _sorted(given, definitions, last, int(last["at"][0])) if len(last) > 1 else last
     return _told(left, dataset, False, last["dataset"][-1] if len(last) else None)
 
 
-def _sorted(given: Given, candidates: pl.DataFrame, moment: int) -> pl.DataFrame:
+def _sorted(given: Given, definitions: Definitions, candidates: pl.DataFrame, moment: int) -> pl.DataFrame:
     """The candidates in the order in which they go at that moment."""
     if len(candidates) < 2:
         return candidates
-    image = image_of(given)
+    image = image_of(given, definitions)
     set_moment(image, given, moment)
     order = Order(image, given.columns(image), given.policy)
     replicas = image.rows.replica[candidates["row"].to_numpy()]

@@ -6,6 +6,7 @@ Proposals may be wrong, they are all verified (``search.py``); what is not propo
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,6 +20,8 @@ from detox.counterfactual.inputs import Inputs, Subject, image_newest
 from detox.counterfactual.words import ago, moment
 from detox.decisions import Decisions
 from detox.engine import variables
+from detox.given import Given
+from detox.standing import standing
 from inventory.partitions import simple_parts
 from inventory.policy.compiler import in_force, predicate_expression, with_variables
 from inventory.policy.model import Condition, Predicate
@@ -33,6 +36,7 @@ _ATTRIBUTES = {
     "dataset.demand_rank": ("demand_rank", "its demand rank had been"),
     "replica.num_access": ("num_access", "its number of accesses had been"),
 }
+_WHOLE = ("last_access", "last_update", "num_access")
 _ARRIVALS = (
     "replica.first_block_created", "replica.last_block_created", "blockreplica.last_update",
     "blockreplica.age_relative_to_newest",
@@ -67,6 +71,10 @@ class Asked:
         return self.decisions.sites.row(by_predicate=pl.col("site_id") == self.subject.site_id, named=True)
 
     @cached_property
+    def fate(self) -> str:
+        return self.subject.fate(self.decisions)
+
+    @cached_property
     def variables(self) -> set[str]:
         """The variables of lines and order."""
         return variables(self.inputs.policy)
@@ -82,7 +90,7 @@ class Asked:
 def proposals(asked: Asked) -> list[Change]:
     """All single changes, the least first."""
     found = [
-        *_attributes(asked), *_computed_rank(asked), *_arrivals(asked), *_locks(asked), *_facts(asked), *_owners(asked),
+        *_attributes(asked), *_orders(asked), *_computed_rank(asked), *_arrivals(asked), *_locks(asked), *_facts(asked), *_owners(asked),
         *_dataset_statuses(asked), *_dates(asked), *_quotas(asked), *_site_statuses(asked), *copies.proposals(asked),
     ]  # fmt: skip
     return sorted(found, key=lambda change: (change.cost, change.text))
@@ -92,7 +100,7 @@ def _attributes(asked: Asked) -> Iterator[Change]:
     for variable, (column, words) in _ATTRIBUTES.items():
         if variable not in asked.variables:
             continue
-        present, step = asked.row[column], 1 if column in ("last_access", "last_update", "num_access") else 1e-6
+        present, step = asked.row[column], 1 if column in _WHOLE else 1e-6
         for value in sorted(_marks(asked, variable, column)):
             smallest = step if isinstance(step, int) else max(abs(value) * step, step)
             for wanted, side in ((value - smallest, "below"), (value, ""), (value + smallest, "above")):
@@ -103,7 +111,7 @@ def _attributes(asked: Asked) -> Iterator[Change]:
 
 def _attribute(asked: Asked, variable: str, column: str, words: str, wanted: float, mark: tuple[float, str]) -> Change:
     present = asked.row[column]
-    value = int(wanted) if column in ("last_access", "last_update", "num_access") else float(wanted)
+    value = int(wanted) if column in _WHOLE else float(wanted)
     if _is_time(column):
         told = f"{words} {moment(int(value))}, {ago(present, int(value))}"
         distance = far(value - (present or 0), YEAR)
@@ -121,23 +129,50 @@ def _is_time(column: str) -> bool:
 
 
 def _marks(asked: Asked, variable: str, column: str) -> set[float]:
-    """Where a predicate on the variable turns; for the keys of `Order` the extremes of what went, and of what was left, too."""
+    """Where a predicate on the variable turns."""
     found: set[float] = set()
     for predicate in asked.predicates(variable):
         operands = predicate.operand if isinstance(predicate.operand, tuple) else (predicate.operand,)
         for operand in operands:
             found.add(parse_time(str(operand), asked.inputs.now) if _is_time(column) else float(operand))  # type: ignore[arg-type]
-    if any(key.variable == variable for key in asked.inputs.policy.order):
-        lines = [line.number for line in asked.inputs.policy.lines if line.decision == "Dismiss"]
-        others = asked.decisions.image.filter(
-            pl.col("site_id") == asked.subject.site_id, pl.col("line").is_in(lines),
-            pl.col("dataset_id") != asked.subject.dataset_id,
-        )  # fmt: skip
+    return found
+
+
+def _orders(asked: Asked) -> Iterator[Change]:
+    """Values of the keys of `Order` that put it just before the last, or the first, that went; or just behind those that went, or all."""
+    lines = [line.number for line in asked.inputs.policy.lines if line.decision == "Dismiss"]
+    others = asked.decisions.image.filter(
+        pl.col("site_id") == asked.subject.site_id, pl.col("line").is_in(lines),
+        pl.col("dataset_id") != asked.subject.dataset_id,
+    )  # fmt: skip
+    for key in asked.inputs.policy.order:
+        if key.variable not in _ATTRIBUTES:
+            continue
+        column, words = _ATTRIBUTES[key.variable]
         for decision in ("deleted", "kept"):
             chosen = others.filter(pl.col("decision").cast(pl.String) == decision).select("dataset_id").unique()
             values = asked.inputs.snapshot.frame("datasets").join(chosen, on="dataset_id", how="semi")[column]
-            found |= {value for value in (values.min(), values.max()) if isinstance(value, int | float)}
-    return found
+            for value in {values.min(), values.max()}:
+                if isinstance(value, int | float):
+                    yield from _in_order(
+                        asked,
+                        key.variable,
+                        column,
+                        words,
+                        value,
+                        sooner=asked.fate == "stays",
+                        descending=key.descending,
+                    )
+
+
+def _in_order(
+    asked: Asked, variable: str, column: str, words: str, value: float, *, sooner: bool, descending: bool
+) -> Iterator[Change]:
+    smallest = 1 if column in _WHOLE else max(abs(value) * 1e-6, 1e-6)
+    above = sooner == descending
+    wanted = value + smallest if above else value - smallest
+    if not (column in _WHOLE and wanted < 0) and not (_is_time(column) and wanted > asked.inputs.now):
+        yield _attribute(asked, variable, column, words, wanted, (value, "above" if above else "below"))
 
 
 def _computed_rank(asked: Asked) -> Iterator[Change]:
@@ -253,54 +288,56 @@ def _dates(asked: Asked) -> Iterator[Change]:
 
 
 def _quotas(asked: Asked) -> Iterator[Change]:
-    """Quotas at which the site is just not, or just, triggered, or reached before and after its turn."""
-    site, decisions = asked.site, asked.decisions
+    """Quotas at which the site is just not triggered, or stops just before its turn; or is, and does not."""
+    site = asked.site
     known = set(asked.inputs.snapshot.frame("partitions")["name"])
     if not known & set(simple_parts(asked.inputs.definitions, asked.inputs.policy.partition)):
         return
-    at_site = decisions.image.filter(pl.col("site_id") == asked.subject.site_id)
-    moments = [*asked.rows["gone_at"].drop_nulls().unique()]
-    first = min(moments) if moments else None
-    gone = at_site.filter(pl.col("gone_at") < first)["size"].sum() if first is not None else 0
-    levels = {site["occupied_before"], site["occupied_before"] - gone, site["occupied_after"]}
-    wanted: set[int] = set()
-    for conditions in (asked.inputs.policy.when, asked.inputs.policy.until):
-        for predicate in (one for condition in conditions for one in condition.predicates):
-            if (
-                predicate.variable == "site.occupancy"
-                and isinstance(predicate.operand, float)
-                and predicate.operand > 0
-            ):
-                for level in levels:
-                    mark = int(level / predicate.operand)
-                    wanted |= {mark, mark + 1, max(1, mark - 1)}
-    if asked.subject.fate(decisions) != "goes":
-        ahead = _kept_after(asked)
-        wanted |= {max(1, mark) for mark in ahead}
-    for value in sorted(wanted - {site["quota"], 0}):
+    before, when, until = (
+        site["occupied_before"],
+        *(_marks_of(one) for one in (asked.inputs.policy.when, asked.inputs.policy.until)),
+    )
+    if asked.fate != "stays":
+        first = asked.rows["gone_at"].min()
+        there = pl.col("gone_at").is_null() | (pl.col("gone_at") >= first)
+        at_site = asked.decisions.image.filter(pl.col("site_id") == asked.subject.site_id)
+        at_turn = int(at_site.filter(there)["size"].sum())
+        wanted = {int(before / mark) + 1 for mark in when} | {int(at_turn / mark) + 1 for mark in until}
+    else:
+        triggers = {max(1, math.ceil(before / mark) - 1) for mark in when}
+        at_turn = site["occupied_after"] - _ahead(asked)
+        reaches = {max(1, int(at_turn / mark)) for mark in until}
+        wanted = triggers | reaches | {min(one, other) for one in triggers for other in reaches} | {1}
+    for value in sorted(wanted - {site["quota"]}):
         was = "no limit" if site["quota"] < 0 else volume(site["quota"])
         text = f"the quota of {asked.inputs.policy.partition} at {asked.subject.site} had been {volume(value)} ({value} bytes; it was {was})"
         apply = partial(edits.quota, site_id=asked.subject.site_id, bytes_=value)
-        scale = site["quota"] if site["quota"] > 0 else max(site["occupied_before"], 1)
+        scale = site["quota"] if site["quota"] > 0 else max(before, 1)
         yield Change("quota", "site.quota", text, site["quota"], value, apply, far(value - site["quota"], scale), everywhere=True)  # fmt: skip
 
 
-def _kept_after(asked: Asked) -> set[int]:
-    """Quotas with which the site would still not have reached `Until` when the last byte but the replica's own had gone."""
-    kept = asked.decisions.image.filter(
-        pl.col("site_id") == asked.subject.site_id, pl.col("decision").cast(pl.String) == "kept"
-    )
-    left = asked.site["occupied_after"] - kept["size"].sum()
-    own = int(asked.rows["size"].sum())
-    marks = {
+def _marks_of(conditions: tuple[Condition, ...]) -> set[float]:
+    """Occupancies that conditions on a site compare with."""
+    return {
         predicate.operand
-        for condition in asked.inputs.policy.until
+        for condition in conditions
         for predicate in condition.predicates
         if predicate.variable == "site.occupancy" and isinstance(predicate.operand, float) and predicate.operand > 0
     }
-    sizes = kept.group_by("dataset_id").agg(pl.col("size").sum())["size"].sort().cum_sum()
-    steps = sizes.gather_every(max(1, len(sizes) // 6)).to_list() if len(sizes) else []
-    return {int((left + own + step) / mark) for mark in marks for step in [0, *steps]}
+
+
+def _ahead(asked: Asked) -> int:
+    """Bytes that would go before it, were its site emptied further."""
+    inputs, image = asked.inputs, asked.decisions.image
+    chosen = image.filter(pl.col("site_id") == asked.subject.site_id).select("dataset_id").unique()
+    local = inputs
+    for name in ("blocks", "dataset_replicas", "block_replicas"):
+        frame = inputs.snapshot.frame(name)
+        local = local.with_table(name, frame.join(chosen, on="dataset_id", how="semi", maintain_order="left"))
+    rows = image.join(chosen, on="dataset_id", how="semi", maintain_order="left")
+    given = Given(local.snapshot, inputs.policy, inputs.facts, rows, image_newest(asked.decisions), inputs.now)
+    found = standing(given, inputs.definitions, asked.subject.site, asked.subject.dataset)
+    return found["ahead"] if found else 0
 
 
 def _site_statuses(asked: Asked) -> Iterator[Change]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,11 @@ class Answer:
     @property
     def cost(self) -> float:
         return sum(change.cost for change in self.changes)
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The things that are changed."""
+        return tuple(change.about for change in self.changes)
 
     def applied(self, inputs: Inputs) -> Inputs:
         """The inputs with all changes."""
@@ -104,31 +109,41 @@ def turning(
         return Turning(fate, (), 0, True)
     singles = [Answer((change,)) for change in proposals(asked)]
     local = _Local(asked, trials.target)
-    found = _verified(filter(local.promising, singles), trials)
+    found = _found(singles, local, trials)
     if not found and not trials.over:
-        found = _verified(filter(local.promising, _pairs(singles, local)), trials)
+        found = _found(_pairs(singles, local), local, trials)
     return Turning(fate, tuple(found), trials.number, len(found) >= trials.limits.wanted or not trials.over)
 
 
-def _verified(answers: Iterable[Answer], trials: _Trials) -> list[Answer]:
-    found: list[Answer] = []
-    seen: set[tuple[str, ...]] = set()
+def _found(answers: list[Answer], local: _Local, trials: _Trials) -> list[Answer]:
+    """The least that turn it. Those of which the stack says so already are tried first, of others only what would be less."""
+    promising = [answer for answer in answers if local.promising(answer)]
+    likely = [answer for answer in promising if local.likely(answer)]
+    found = _verified(likely, trials, [])
+    enough = len(found) >= trials.limits.wanted
+    rest = [answer for answer in promising if answer not in likely and (not enough or answer.cost < found[-1].cost)]
+    found = sorted(_verified(rest, trials, found), key=lambda answer: answer.cost)
+    return found[: trials.limits.wanted]
+
+
+def _verified(answers: Iterable[Answer], trials: _Trials, before: list[Answer]) -> list[Answer]:
+    """``before`` and those that turn the decision; of the values of one thing the nearest is enough."""
+    found = list(before)
+    seen = {answer.about for answer in before}
     for answer in answers:
-        if len(found) >= trials.limits.wanted or trials.over:
+        if len(found) - len(before) >= trials.limits.wanted or trials.over:
             break
-        about = tuple(change.about for change in answer.changes)
-        # Of the values of one thing the nearest is enough.
-        if about not in seen and trials.turns(answer):
+        if answer.about not in seen and trials.turns(answer):
             found.append(answer)
-            seen.add(about)
+            seen.add(answer.about)
     return found
 
 
-def _pairs(singles: list[Answer], local: _Local) -> Iterator[Answer]:
+def _pairs(singles: list[Answer], local: _Local) -> list[Answer]:
     """Pairs of changes of different things that each do something, the cheapest first."""
     useful = [answer.changes[0] for answer in singles if local.matters(answer)][: _PAIRED * 2]
     pairs = [Answer(pair) for pair in itertools.combinations(useful, 2) if pair[0].about != pair[1].about]
-    return iter(sorted(pairs, key=lambda answer: answer.cost))
+    return sorted(pairs, key=lambda answer: answer.cost)
 
 
 class _Local:
@@ -145,12 +160,17 @@ class _Local:
 
     def promising(self, answer: Answer) -> bool:
         """Whether it can turn the decision: what shall go must be a candidate at least."""
-        if self._target == "stays" and any(change.everywhere for change in answer.changes):
-            return True
+        if not self.matters(answer):
+            return False
         actions = self._actions(answer)
-        if self._target == "stays":
-            return actions != self._before
-        return bool(actions) and set(actions.values()) <= _GOING
+        return self._target == "stays" or (bool(actions) and set(actions.values()) <= _GOING)
+
+    def likely(self, answer: Answer) -> bool:
+        """Whether the stack says otherwise than before, and as it is wanted."""
+        actions = self._actions(answer)
+        if actions == self._before:
+            return False
+        return self._target == "goes" or _GOING.isdisjoint(actions.values())
 
     def matters(self, answer: Answer) -> bool:
         """Whether it changes what the stack says, or can act beyond it."""
