@@ -12,7 +12,7 @@ DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tes
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo screenshots test test-fast test-mariadb lint types bench performance docs requirements packages clean
+.PHONY: help setup demo screenshots test test-fast test-mariadb soak lint types bench performance docs requirements packages clean
 
 help: ## list what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-fast: $(VENV)/.stamp-dev ## tests that take less than a second each and nee
 
 test-mariadb: $(VENV)/.stamp-dev ## the database suites on MariaDB only
 	DYNAMO_TEST_DATABASE=mariadb $(PYTEST) $(PARALLEL) $(ARGS) $(DATABASE_SUITES)
+
+soak: $(VENV)/.stamp-dev ## ten thousand schedules of faults in the inventory, for hours; ARGS="--seeds 0:500"
+	$(BIN)/python -m tests.inventory.faults --seeds 0:10000 --workers $$(nproc) $(ARGS)
 
 lint: $(VENV)/.stamp-dev ## style and import contracts
 	$(BIN)/ruff check .
