@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LIMITS = {False: (1.0, 15.0), True: (5.0, 150.0)}
 _LARGE_FROM = 200_000
 _INSERTED = 20_000
-_STARTS = 3
+_STARTS = 2
 
 
 def measure(datasets: int) -> list[Figure]:
