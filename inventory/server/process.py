@@ -69,7 +69,7 @@ class ServerProcess:
         self._closed = threading.Event()
         self._work = threading.Event()
         self._lost = ""
-        self._started = time.time()
+        self._started = time.monotonic()
         self._tables = 0
         self._checkpoints = Checkpoints(places.checkpoints)
         self._archiver = Archiver(places.history, places.checkpoints, settings)
@@ -138,7 +138,7 @@ class ServerProcess:
         return {
             **status, "log_head": version, "open_versions": len(self._server.pins), "lag": followers_lag,
             "trouble": trouble, "in_doubt": self._leader.in_doubt, "history_problem": self._archiver.problem, "memory": _memory(), "url": self.places.url,
-            "host": socket.gethostname(), "process": os.getpid(), "running_seconds": int(time.time() - self._started),
+            "host": socket.gethostname(), "process": os.getpid(), "running_seconds": int(time.monotonic() - self._started),
         }  # fmt: skip
 
     def _limits(self) -> Limits:

@@ -200,9 +200,10 @@ class Server:
             self._historian.merge()
 
     def _recover(self, _: int) -> None:
-        """As a standby would do now."""
+        """As a standby would do now, with checkpoints and without."""
         with self._trouble("recover"), self._effects.within("apply"):
-            recovered(self.leader.image.version, self._places.checkpoints)
+            for checkpoints in (self._places.checkpoints, None):
+                recovered(self.leader.image.version, checkpoints)
 
     @contextmanager
     def _trouble(self, what: str) -> Iterator[None]:

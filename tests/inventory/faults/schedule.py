@@ -78,4 +78,9 @@ def _round(draw: random.Random, kind: str, family: str) -> Round:
     actions = ("commit", *middle, "commit", "follow", "checkpoint", "history", "recover")
     entry = draw.choice((0, 1, 2)) if family in ("append", "publish") else 0
     jumps = tuple(draw.choice((0, 0, 1, 5, -5, 3600, -86_400 * 400)) for _ in range(5))
-    return Round(actions, Fault(kind, family, entry, draw.randrange(60)), jumps, draw.random() < 0.5)
+    return Round(
+        actions,
+        Fault(kind, family, entry, draw.randrange(12 if family in ("append", "apply") else 60)),
+        jumps,
+        draw.random() < 0.5,
+    )
