@@ -20,7 +20,7 @@ _SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)?$|secret|token|authorization|cookie|api_?key|private_?key|credential", re.I
 )
 _IN_TEXT = (
-    (re.compile(r"(\w+://[^/\s:@]*):[^/\s@]+@"), r"\1:" + HIDDEN + "@"),
+    (re.compile(r"(\b\w+://[^/\s:@]*):[^/\s@]+@"), r"\1:" + HIDDEN + "@"),
     (re.compile(r"(?i)\b(bearer|basic|token)\s+[\w.~+/=-]{8,}"), r"\1 " + HIDDEN),
     (re.compile(r"(?i)\b(password|secret|token|authz|access_token)=[^\s&\"']+"), r"\1=" + HIDDEN),
 )
@@ -42,9 +42,13 @@ def _cleaned(name: str, value: Any) -> Any:
         return value
     if _SECRET_NAME.search(name):
         return HIDDEN
+    # Cut first, with room for what is hidden: to look through millions of characters takes long.
+    shown = value[: 2 * _LONGEST_TEXT]
     for pattern, replacement in _IN_TEXT:
-        value = pattern.sub(replacement, value)
-    return value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}… ({len(value)} characters)"
+        shown = pattern.sub(replacement, shown)
+    if len(value) <= _LONGEST_TEXT:
+        return shown
+    return f"{shown[:_LONGEST_TEXT]}… ({len(value)} characters)"
 
 
 _SHARED: list[Any] = [

@@ -10,6 +10,15 @@ class InventoryError(Exception):
     """Base of all: the text says what happened, to what, and what to do."""
 
 
+_SHOWN_CHARACTERS = 600
+
+
+def _shortened(text: str) -> str:
+    """What people can read of a text that quotes what was given: names of any length."""
+    half = _SHOWN_CHARACTERS // 2
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:half]} … {text[-half:]}"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a change set or a document: ``where`` (table and row, or path in the document), ``what`` is wrong."""
@@ -18,7 +27,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        return f"{_shortened(self.where)}: {_shortened(self.what)}"
 
 
 class ChangeRefused(InventoryError):

@@ -16,7 +16,7 @@ from inventory.errors import ChangeRefused, Problem
 from inventory.injection import plan
 from inventory.naming import in_names
 from inventory.resolve import applied
-from inventory.schema import TABLES
+from inventory.schema import TABLES, Table
 from inventory.snapshot import Snapshot
 from inventory.sources.attributes import known_rows, read_attributes
 from inventory.tables_tsv import read_tables
@@ -49,6 +49,9 @@ class Loaded:
 
 
 Progress = Callable[[str], None]
+
+_ROWS_PER_BYTE = 200
+"""More rows than this in a byte of Parquet are no inventory: each has a key of its own."""
 
 
 def read_all(
@@ -113,7 +116,9 @@ def _parquet(path: Path, changes: ChangeSet) -> Loaded:
     frames = {}
     try:
         for name, table in TABLES.items():
+            _check_rows(path / f"{name}.parquet")
             frames[name] = pl.read_parquet(path / f"{name}.parquet").select(table.schema.names()).cast(table.schema)
+            _check_key(path / f"{name}.parquet", frames[name], table)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ChangeRefused(
             [Problem(f"{path}/{name}.parquet", f"cannot be read: {str(error).splitlines()[0]}")]
@@ -126,6 +131,25 @@ def _parquet(path: Path, changes: ChangeSet) -> Loaded:
         if rows.height:
             changes.put(name, rows)
     return Loaded(str(path), changes)
+
+
+def _check_rows(path: Path) -> None:
+    """Refuse a small file that says it holds more rows than memory. Raises OSError, PolarsError."""
+    rows = pl.scan_parquet(path).select(pl.len()).collect().item()
+    if rows > _ROWS_PER_BYTE * path.stat().st_size:
+        raise ChangeRefused([Problem(str(path), f"{rows} rows in {path.stat().st_size} bytes cannot be an inventory")])
+
+
+def _check_key(path: Path, rows: pl.DataFrame, table: Table) -> None:
+    """Refuse rows without a whole key, or with one that another row has."""
+    holes = [column.name for column in table.columns if not column.nullable and rows[column.name].null_count()]
+    problems = [Problem(str(path), f"{column} is empty in {rows[column].null_count()} rows") for column in holes]
+    twice = rows.filter(pl.struct(table.key).is_duplicated()).select(table.key).unique(maintain_order=True)
+    shown = "; ".join(str(row) for row in twice.head(3).rows(named=True))
+    if twice.height:
+        problems.append(Problem(str(path), f"{twice.height} keys are there more than once, as {shown}"))
+    if problems:
+        raise ChangeRefused(problems)
 
 
 def _document(path: Path, snapshot: Snapshot, changes: ChangeSet) -> Loaded:

@@ -8,10 +8,8 @@ from __future__ import annotations
 import io
 import math
 import re
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -37,31 +35,6 @@ class Field:
     kind: str
     choices: tuple[str, ...] = ()
     target: str = ""
-
-
-def read_sources(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
-    """Contents by file name of those of ``names`` that the directory or tar archive holds. Raises ChangeRefused."""
-    try:
-        if path.is_dir():
-            return {name: (path / name).read_bytes() for name in names if (path / name).is_file()}
-        return _from_archive(path, names)
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise ChangeRefused([Problem(str(path), f"cannot be read: {error}")]) from error
-
-
-def _from_archive(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    with tarfile.open(path) as archive:
-        for member in archive:
-            name = member.name.rsplit("/", maxsplit=1)[-1]
-            if name not in names or not member.isfile():
-                continue
-            if name in found:
-                raise ChangeRefused([Problem(str(path), f"holds a second {name}: {member.name}")])
-            content = archive.extractfile(member)
-            if content is not None:
-                found[name] = content.read()
-    return found
 
 
 def read_table(file: str, data: bytes, fields: tuple[Field, ...], *, ended: bool = True) -> pl.DataFrame:

@@ -24,8 +24,9 @@ from inventory.schema import (
     TABLES,
 )
 from inventory.snapshot import Snapshot
+from inventory.tables_archive import read_sources
 from inventory.tables_extra import lock_frame, quota_frame
-from inventory.tables_raw import Field, read_sources, read_table
+from inventory.tables_raw import Field, read_table
 
 _FIELDS: dict[str, tuple[Field, ...]] = {
     "datasets": (

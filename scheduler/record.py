@@ -73,7 +73,7 @@ def ended(row: Run) -> Iterator[None]:
 
 def _finish(row: Run, state: State, error: str) -> None:
     """Only an open run can end: what was found dead in between stays so."""
-    now = timezone.now()
+    now, error = timezone.now(), error[:_LONGEST_LINE]
     Run.objects.filter(pk=row.pk, state__in=OPEN_STATES).update(state=state, ended_at=now, error=error)
     row.state, row.ended_at, row.error = state, now, error
     report = _LOG.info if state == State.DONE else _LOG.warning
