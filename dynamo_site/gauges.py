@@ -134,12 +134,14 @@ def inventory() -> list[GaugeMetricFamily]:
     status = client.status()
     lag, rows = _numbers(status.get("lag", {})), _numbers(status.get("counts", {}))
     since = {(): time.time() - float(status["time"])} if status.get("time") else {}
+    trouble = {(part,): max(0.0, time.time() - told["since"]) for part, told in status.get("trouble", {}).items()}
     return [
         _family("inventory_version", "Number of the newest version", (), {(): float(status["version"])}),
         _family("inventory_epoch", "Number of the leadership", (), {(): float(status["epoch"])}),
         _family("inventory_age_seconds", "Time since the last change", (), since),
         _family("inventory_lag", "Versions that a follower is behind", ("follower",), lag),
         _family("inventory_rows", "Rows by table", ("table",), rows),
+        _family("inventory_trouble_seconds", "For how long a part of the server does not work", ("part",), trouble),
     ]
 
 

@@ -81,7 +81,15 @@ def _inventory() -> Part:
         status = client.status()
     except InventoryError as error:
         return Part(False, f"{error}; is manage.py inventory_server running?")
-    return Part(True, facts={name: value for name, value in status.items() if isinstance(value, str | int | float)})
+    facts = {name: value for name, value in status.items() if isinstance(value, str | int | float)}
+    trouble = "; ".join(
+        f"{part} since {_when(told['since'])}: {told['reason']}" for part, told in status.get("trouble", {}).items()
+    )
+    return Part(not trouble, f"it serves readers, but: {trouble}" if trouble else "", facts)
+
+
+def _when(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def _worker() -> Part:

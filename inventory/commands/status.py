@@ -8,7 +8,9 @@ import time
 from argparse import ArgumentParser
 from typing import Any, TextIO
 
-from inventory import client, followers, log
+from django.db import DatabaseError
+
+from inventory import client, database, followers, log
 from inventory.errors import InventoryUnavailable
 from inventory.history import asof
 from inventory.history.follower import HistoryForeign, dropped
@@ -31,14 +33,24 @@ def run(options: dict[str, Any], out: TextIO) -> None:
 
 
 def described() -> dict[str, Any]:
-    """The server's status with the log's from the database; without a server the latter only (``running`` is false)."""
-    row = log.leadership()
-    base = {"log_head": row.head, "epoch": row.epoch, "token": row.token, **_retained()}
+    """The server's status with the log's from the database, or why that is not known (``database``); without a server
+    the latter only (``running`` is false).
+    """
+    logged = _logged()
     try:
-        return {"running": True, **client.status(), **base}
+        return {"running": True, **client.status(), **{name: logged[name] for name in logged if name != "lag"}}
     except InventoryUnavailable as error:
+        return {"running": False, "why": str(error), **logged}
+
+
+def _logged() -> dict[str, Any]:
+    """What the database tells."""
+    try:
+        row = log.leadership()
         lag = {"tables": row.head - followers.position()}
-        return {"running": False, "why": str(error), "lag": lag, **base}
+        return {"log_head": row.head, "epoch": row.epoch, "token": row.token, "lag": lag, **_retained()}
+    except DatabaseError as error:
+        return {"database": database.reason(error)}
 
 
 def _retained() -> dict[str, Any]:
@@ -49,9 +61,20 @@ def _retained() -> dict[str, Any]:
         return {"log_dropped": dropped(), "retained": {"problem": str(error)}}
 
 
+def _trouble(status: dict[str, Any]) -> list[str]:
+    """Lines about parts of the server that do not work now, and about a database that does not answer here."""
+    lines = [
+        f"trouble   {part} since {_when(trouble['since'])}: {trouble['reason']}"
+        for part, trouble in status.get("trouble", {}).items()
+    ]
+    if status.get("in_doubt"):
+        lines.append("trouble   whether the last change is committed is not known yet; nothing is written until it is")
+    return [*lines, f"database  {status['database']}"] if "database" in status else lines
+
+
 def _past(status: dict[str, Any]) -> list[str]:
     """Lines about the past."""
-    known = status["retained"]
+    known = status.get("retained", {"problem": ""})
     problems = [*known.get("damaged", ()), *filter(None, (known.get("problem"), status.get("history_problem")))]
     lines = [f"history   {problem}" for problem in dict.fromkeys(problems)]
     if "problem" not in known:
@@ -67,6 +90,8 @@ def _when(seconds: int) -> str:
 
 
 def _text(status: dict[str, Any]) -> str:
+    if not status["running"] and "database" in status:
+        return f"not running: {status['why']}\ndatabase  {status['database']}\n"
     if not status["running"]:
         return (f"not running: {status['why']}\nlog: {status['log_head']} records, epoch {status['epoch']}\n"
                 f"tables: {status['lag']['tables']} records behind\n")  # fmt: skip
@@ -75,7 +100,7 @@ def _text(status: dict[str, Any]) -> str:
         f"version   {status['version']} of {_when(status['time'])}", f"log head  {status['log_head']}", f"epoch     {status['epoch']}",
         f"lag       {lag}", f"memory    {status['memory'] / 2**20:.0f} MiB",
         f"server    process {status['process']} on {status['host']} at {status['url']}, {status['running_seconds']} s",
-        *_past(status), "rows",
+        *_trouble(status), *_past(status), "rows",
     ]  # fmt: skip
     lines += [f"  {name:<17}{number:>12}" for name, number in status["counts"].items()]
     return "\n".join(lines) + "\n"
