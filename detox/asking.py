@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from detox import facts, guard, history
+from detox import facts, guard
 from detox.compare import Comparison, as_dict, compare
+from detox.counterfactual.kept import inputs_of
 from detox.monitor import CycleUnknown, detox_settings, find_cycle
 from detox.policies import policy_in_force
-from detox.settings import DetoxSettings
 from detox.whatif import CannotCompare, Changes, Inputs, Lock, changed
 from inventory import client
 from inventory.entering import quota_bytes
@@ -26,7 +26,6 @@ from inventory.policy.model import Policy
 from inventory.policy.parser import parse_policy
 from inventory.policy.times import parse_time
 from inventory.schema import SITE_STATUSES
-from inventory.tuning import with_values
 
 
 @dataclass(frozen=True)
@@ -187,13 +186,6 @@ def _of_cycle(question: Question) -> tuple[Inputs, str, tuple[str, ...]]:
         and cycle.partition != policy_in_force(question.subject).partition
     ):
         raise CycleUnknown(f"{cycle} is not one of {question.subject}")
-    snapshot, known = history.read_inputs(cycle.pk)
-    present = {field.name for field in fields(DetoxSettings)}
-    settings = with_values(
-        "detox", DetoxSettings, {name: value for name, value in cycle.settings.items() if name in present}
-    )
-    inputs = Inputs(
-        snapshot, parse_policy(cycle.policy, cycle.policy_file), definitions(snapshot), known, settings, cycle.now
-    )
+    inputs = inputs_of(cycle)
     when = datetime.fromtimestamp(cycle.now, UTC)
     return inputs, f"{cycle} of {when:%Y-%m-%d %H:%M} UTC, version {cycle.version}, with the policy it followed", ()

@@ -65,7 +65,7 @@ def full_copy(inputs: Inputs, subject: Subject, site_id: int, group_id: int, tim
 
 def quota(inputs: Inputs, site_id: int, bytes_: int) -> Inputs:
     """The partition has another quota at a site; that of a union is given to the first of its parts, the others get none."""
-    parts = simple_parts(inputs.definitions, inputs.policy.partition)
+    parts = simple_parts(inputs.partitions, inputs.policy.partition)
     known = dict(inputs.snapshot.frame("partitions").select("name", "partition_id").iter_rows())
     ids = [known[part] for part in parts if part in known]
     rows = inputs.snapshot.frame("quotas").filter(~((pl.col("site_id") == site_id) & pl.col("partition_id").is_in(ids)))

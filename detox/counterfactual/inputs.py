@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from detox import whatif
 from detox.answers import Answers
 from detox.build import build_image
 from detox.columns import ImageColumns
 from detox.decisions import Decisions
-from detox.engine import decide, variables
+from detox.engine import variables
 from detox.evaluate import evaluate
-from detox.membership import Definitions
-from detox.settings import DetoxSettings
-from inventory.policy.facts import Facts
-from inventory.policy.model import Condition, Policy, Predicate
+from inventory.policy.model import Condition, Predicate
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
 
@@ -25,20 +23,10 @@ _OF_DATASET = ("blocks", "dataset_replicas", "block_replicas")
 
 
 @dataclass(frozen=True)
-class Inputs:
+class Inputs(whatif.Inputs):
     """``newest``: the newest last_update of the partition where the snapshot has only a part of it."""
 
-    snapshot: Snapshot
-    policy: Policy
-    definitions: Definitions
-    facts: Facts
-    settings: DetoxSettings
-    now: int
     newest: int | None = None
-
-    def decided(self) -> Decisions:
-        """What the cycle decides."""
-        return decide(self.snapshot, self.policy, self.definitions, self.facts, self.settings, self.now)
 
     def with_table(self, name: str, frame: pl.DataFrame) -> Inputs:
         """The same with another table."""
@@ -99,7 +87,7 @@ def actions_at(local: Inputs, subject: Subject, sites: tuple[str, ...]) -> dict[
     """Delete, Dismiss, Protect or Ignore for each block of the subject that is in the image; ``sites``: the targets."""
     there = Condition((Predicate("site.name", "in", sites),), None, None, "")
     policy = dataclasses.replace(local.policy, on=(there,))
-    image, _ = build_image(local.snapshot, policy, local.definitions, local.facts, local.now)
+    image, _ = build_image(local.snapshot, policy, local.partitions, local.facts, local.now)
     image.newest = image.newest if local.newest is None else local.newest
     found = np.flatnonzero(image.sites.ids[image.replica_site] == subject.site_id)
     if not len(found):

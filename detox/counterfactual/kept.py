@@ -31,7 +31,7 @@ def of_cycle(cycle: Cycle, site: str, dataset: str, limits: Limits | None = None
     inputs = inputs_of(cycle)
     name, _, block = dataset.partition("#")
     subject = subject_of(inputs, site, name, block)
-    decisions = inputs.decided()
+    decisions = inputs.decide()
     recorded = history.scan(cycle.pk, "image").filter(pl.col("dataset") == name, pl.col("site") == site).collect()
     if subject is None or subject.rows(recorded).is_empty():
         raise CannotExplain(f"{dataset[:200]!r} had nothing of the partition at {site[:100]} when the cycle looked")

@@ -249,8 +249,8 @@ def _owners(asked: Asked) -> Iterator[Change]:
 
 
 def _of_partition(asked: Asked) -> Iterator[Predicate]:
-    for name in simple_parts(asked.inputs.definitions, asked.inputs.policy.partition):
-        definition = asked.inputs.definitions[name]
+    for name in simple_parts(asked.inputs.partitions, asked.inputs.policy.partition):
+        definition = asked.inputs.partitions[name]
         if isinstance(definition, Condition):
             yield from (one for one in definition.predicates if one.variable == "blockreplica.owner")
 
@@ -291,7 +291,7 @@ def _quotas(asked: Asked) -> Iterator[Change]:
     """Quotas at which the site is just not triggered, or stops just before its turn; or is, and does not."""
     site = asked.site
     known = set(asked.inputs.snapshot.frame("partitions")["name"])
-    if not known & set(simple_parts(asked.inputs.definitions, asked.inputs.policy.partition)):
+    if not known & set(simple_parts(asked.inputs.partitions, asked.inputs.policy.partition)):
         return
     before, when, until = (
         site["occupied_before"],
@@ -336,7 +336,7 @@ def _ahead(asked: Asked) -> int:
         local = local.with_table(name, frame.join(chosen, on="dataset_id", how="semi", maintain_order="left"))
     rows = image.join(chosen, on="dataset_id", how="semi", maintain_order="left")
     given = Given(local.snapshot, inputs.policy, inputs.facts, rows, image_newest(asked.decisions), inputs.now)
-    found = standing(given, inputs.definitions, asked.subject.site, asked.subject.dataset)
+    found = standing(given, inputs.partitions, asked.subject.site, asked.subject.dataset)
     return found["ahead"] if found else 0
 
 

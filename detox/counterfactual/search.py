@@ -91,7 +91,7 @@ class _Trials:
     def turns(self, answer: Answer) -> bool:
         """Whether the cycle, decided again, does with the subject what is wanted."""
         self.number += 1
-        return self.subject.fate(answer.applied(self.inputs).decided()) == self.target
+        return self.subject.fate(answer.applied(self.inputs).decide()) == self.target
 
 
 def turning(
@@ -101,7 +101,7 @@ def turning(
 
     ``decisions``: what the inputs decide, where that is known. What went in part is asked to stay as a whole.
     """
-    decided = inputs.decided() if decisions is None else decisions
+    decided = inputs.decide() if decisions is None else decisions
     fate = subject.fate(decided)
     asked = Asked(inputs, decided, subject)
     trials = _Trials(inputs, subject, "goes" if fate == "stays" else "stays", limits or Limits())

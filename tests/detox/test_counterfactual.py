@@ -31,7 +31,7 @@ def inputs_of(case: Case) -> Inputs:
 
 
 def plain_fate(inputs: Inputs, subject: Subject) -> str:
-    world = world_of(inputs.snapshot, inputs.policy, Partitions(inputs.definitions), inputs.facts, inputs.now)
+    world = world_of(inputs.snapshot, inputs.policy, Partitions(inputs.partitions), inputs.facts, inputs.now)
     held = [
         block for name, replica in world.datasets.get(subject.dataset).replicas.items() if name == subject.site
         for block in replica.blocks if subject.block_id in (None, block)
@@ -171,7 +171,7 @@ def test_nothing_turns_what_was_not_there() -> None:
 def hold_against_plain(case: Case, rng: random.Random) -> tuple[int, set[str]]:
     """Ask about a few replicas and blocks; returns how many answers were held against the plain evaluator."""
     inputs = inputs_of(case)
-    decisions = inputs.decided()
+    decisions = inputs.decide()
     places = decisions.image.select("site", "site_id", "dataset", "dataset_id", "block_id").rows()
     number, kinds = 0, set()
     for site, site_id, dataset, dataset_id, block_id in rng.sample(places, min(2, len(places))):
