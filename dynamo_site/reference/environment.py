@@ -79,7 +79,9 @@ def _shown(default: ast.expr) -> str:
     if isinstance(default, ast.BinOp) and isinstance(default.op, ast.Div):
         return f"`{_shown(default.left).strip('`')}/{_shown(default.right).strip('`')}`"
     if isinstance(default, ast.Name):
-        return {"DYNAMO_HOME": "`$DYNAMO_HOME`", "BASE_DIR": "`CHECKOUT`"}.get(default.id, default.id)
+        return {"DYNAMO_HOME": "`$DYNAMO_HOME`", "HISTORY_DIR": "`$DYNAMO_HISTORY_DIR`", "BASE_DIR": "`CHECKOUT`"}.get(
+            default.id, default.id
+        )
     # What is left are numbers: 1024 ** 3.
     return f"`{_number(default)}`"
 

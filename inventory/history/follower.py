@@ -138,8 +138,8 @@ def require_ours(now: Archive) -> None:
     for segment in now.segments:
         if known.get(segment.last) != segment.transaction:
             raise HistoryForeign(
-                f"{segment.directory} is the history of another database: record {segment.last} is another there; move "
-                f"{segment.directory.parent} away, or set INVENTORY_HISTORY_DIR"
+                f"{segment.directory} is the history of another database: record {segment.last} is another there; set "
+                "INVENTORY_HISTORY_DIR, or, if an older database was restored, move this segment and later ones away"
             )
 
 
