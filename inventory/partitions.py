@@ -17,6 +17,7 @@ from inventory.policy.compiler import in_force, predicate_expression, with_varia
 from inventory.policy.errors import nearest
 from inventory.policy.model import Condition, Predicate
 from inventory.policy.parser import parse_condition
+from inventory.policy.unions import shown, union_members, walk
 from inventory.policy.variables import VARIABLES
 from inventory.snapshot import Snapshot
 
@@ -35,27 +36,23 @@ def definitions(snapshot: Snapshot) -> dict[str, Definition]:
 
 def parse_definition(name: str, text: str) -> Definition:
     """One definition: ``[A, B]`` is a union, anything else a condition over block replicas."""
-    text = text.strip()
-    if text.startswith("[") and text.endswith("]"):
-        return tuple(dict.fromkeys(part.strip() for part in text[1:-1].split(",")))
-    return parse_condition(text, "block", f"<partition {name}>")
+    members = union_members(text)
+    return parse_condition(text.strip(), "block", f"<partition {name}>") if members is None else members
 
 
 def simple_parts(known: Mapping[str, Definition], name: str) -> tuple[str, ...]:
     """The simple partitions that ``name`` consists of: itself, or what its union leads to. Raises :class:`PartitionError`."""
-    return tuple(dict.fromkeys(_parts(known, name, ())))
-
-
-def _parts(known: Mapping[str, Definition], name: str, above: tuple[str, ...]) -> list[str]:
-    if name in above:
-        raise PartitionError(f"partition {above[0]!r} refers to itself: {' → '.join((*above, name))}")
-    if name not in known:
-        within = f", named by {above[-1]!r}" if above else ""
-        raise PartitionError(f"there is no partition {name!r}{nearest(name, known)}{within}")
-    definition = known[name]
-    if isinstance(definition, Condition):
-        return [name]
-    return [part for member in definition for part in _parts(known, member, (*above, name))]
+    unions = {other: one for other, one in known.items() if not isinstance(one, Condition)}
+    parts = []
+    for part, way in walk(unions, name):
+        if way.count(part) > 1:
+            raise PartitionError(f"partition {part!r} refers to itself: {shown(way)}")
+        if part not in known:
+            within = f", named by {way[-2]!r}" if len(way) > 1 else ""
+            raise PartitionError(f"there is no partition {part!r}{nearest(part, known)}{within}")
+        if part not in unions:
+            parts.append(part)
+    return tuple(parts)
 
 
 def members(snapshot: Snapshot, names: Iterable[str] | None = None, now: int | None = None) -> pl.LazyFrame:

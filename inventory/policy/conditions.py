@@ -8,11 +8,13 @@ import time
 import warnings
 from dataclasses import dataclass
 
+import polars as pl
 from lark import Token, Tree
 
 from inventory.policy.errors import Mistake, TimeError, nearest
 from inventory.policy.grammar import Unreadable, condition_tree
 from inventory.policy.model import Condition, Operand, Predicate
+from inventory.policy.patterns import bounded_regex_matches
 from inventory.policy.times import parse_time
 from inventory.policy.variables import VARIABLES, Variable, variables_for
 
@@ -187,7 +189,13 @@ class _Reader:
             return None
         if variable.type != "enum":
             return str(token)
-        matching = tuple(value for value in variable.values if re.match(str(token), value))
+        try:
+            matching = tuple(
+                pl.Series("v", variable.values).to_frame().filter(bounded_regex_matches(pl.col("v"), str(token)))["v"]
+            )
+        except re.error as error:
+            self._wrong(token, f"not a regular expression for named values: {error}")
+            return None
         if not matching:
             self._wrong(token, f"matches no value of {variable.name}; one of {', '.join(variable.values)}")
         return matching

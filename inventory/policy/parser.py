@@ -5,6 +5,7 @@ A `#` at the start of a line or after a blank begins a comment. Nothing here rai
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from inventory.policy.conditions import Source, misplaced, read_condition
 from inventory.policy.errors import Mistake, PolicyError, nearest
 from inventory.policy.model import ACTIONS, BLOCK_SUFFIX, Condition, Line, OrderKey, Policy
+from inventory.policy.unions import circles, name_mistake, shown, union_members
 from inventory.policy.variables import VARIABLES
 
 MAX_TEXT = 2_000_000
@@ -21,7 +23,6 @@ _KEYWORDS = ("Partition", "On", "When", "Until", "Order", "Algo")
 _DIRECTIONS = {"increasing": False, "decreasing": True}
 _SORTED_LEVELS = ("dataset", "replica")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
-_UNION = re.compile(r"\s*\[(?P<members>[^\[\]]*)\]\s*")
 
 
 def parse_policy(text: str, file: str = "<policy>") -> Policy:
@@ -66,17 +67,21 @@ def parse_partitions(text: str, file: str = "<partitions>") -> dict[str, Conditi
     places: dict[str, Source] = {}
     mistakes: list[Mistake] = []
     for source in _lines(text, file, mistakes):
+        if len(mistakes) >= _MAX_MISTAKES:
+            break
         name, colon, definition = source.text.partition(":")
         name = name.strip()
         if not colon or not name:
             what = "a partition is defined as `Name: condition` or `Name: [A, B]`"
             mistakes.append(source.mistake(len(source.text.rstrip()), what))
+        elif what := name_mistake(name):
+            mistakes.append(source.mistake(source.text.index(name), what))
         elif name in partitions:
             mistakes.append(source.mistake(source.text.index(name), f"a second partition {name[:60]!r}"))
         else:
             places[name] = source
             partitions[name] = _definition(source, len(source.text) - len(definition), mistakes)
-    mistakes.extend(_union_mistakes(partitions, places))
+    mistakes.extend(itertools.islice(_union_mistakes(partitions, places), _MAX_MISTAKES))
     if mistakes:
         raise PolicyError(mistakes)
     return partitions
@@ -219,38 +224,25 @@ def _action(source: Source, action: str, rest: int, draft: _Draft) -> None:
 
 
 def _definition(source: Source, start: int, mistakes: list[Mistake]) -> Condition | tuple[str, ...]:
-    union = _UNION.fullmatch(source.text, start)
-    if union is None:
+    members = union_members(source.text[start:])
+    if members is None:
         return read_condition(source, start, "block", mistakes) or ()
-    members = tuple(dict.fromkeys(name.strip() for name in union["members"].split(",")))
     if "" in members:
-        mistakes.append(
-            source.mistake(union.start("members"), "names of partitions, separated by commas, are expected")
-        )
+        place = source.text.index("[", start) + 1
+        mistakes.append(source.mistake(place, "names of partitions, separated by commas, are expected"))
     return members
 
 
 def _union_mistakes(partitions: dict[str, Condition | tuple[str, ...]], places: dict[str, Source]) -> Iterator[Mistake]:
     """Members that do not exist, and unions that contain themselves."""
-    for name, members in partitions.items():
-        for member in members if isinstance(members, tuple) else ():
-            place = places[name]
-            offset = place.text.find(member, place.text.index(":") + 1)
+    unions = {name: members for name, members in partitions.items() if isinstance(members, tuple)}
+    for name, members in unions.items():
+        place = places[name]
+        for member in members:
             if member and member not in partitions:
+                offset = place.text.find(member, place.text.index(":") + 1)
                 yield place.mistake(offset, f"no partition {member[:60]!r}{nearest(member, partitions)}")
-            elif member and _reaches(partitions, member, name):
-                yield place.mistake(offset, f"the union {name[:60]!r} would contain itself")
-
-
-def _reaches(partitions: dict[str, Condition | tuple[str, ...]], start: str, goal: str) -> bool:
-    """Whether ``goal`` is ``start`` or one of what it is made of."""
-    seen, waiting = set[str](), [start]
-    while waiting:
-        name = waiting.pop()
-        if name == goal:
-            return True
-        members = partitions.get(name)
-        if name not in seen and isinstance(members, tuple):
-            waiting.extend(members)
-        seen.add(name)
-    return False
+    for name, way in circles(unions).items():
+        place = places[name]
+        offset = place.text.find(way[1], place.text.index(":") + 1)
+        yield place.mistake(offset, f"the union {name[:60]!r} would contain itself: {shown(way)}")

@@ -9,22 +9,15 @@ import polars as pl
 from inventory.errors import Problem
 from inventory.policy.errors import PolicyError
 from inventory.policy.parser import parse_condition
+from inventory.policy.unions import circles, name_mistake, shown, union_members
 from inventory.resolve.workspace import REPLICA, Workspace
 from inventory.schema import MAX_FILE_SIZE, TABLES
-
-_UNION = re.compile(r"\s*\[(?P<members>[^\[\]]*)\]\s*")
 
 
 def check(space: Workspace) -> None:
     """Note every breach of a rule."""
     for rule in (_amounts, _lfns, _replicas, _replica_files, _groups, _partitions, _path_rules):
         rule(space)
-
-
-def union_members(definition: str) -> tuple[str, ...] | None:
-    """Names in a union's definition ``[A, B]``; None for a simple partition."""
-    found = _UNION.fullmatch(definition)
-    return None if found is None else tuple(name.strip() for name in found["members"].split(",") if name.strip())
 
 
 def _amounts(space: Workspace) -> None:
@@ -93,6 +86,8 @@ def _replica_files(space: Workspace) -> None:
 
 
 def _named(space: Workspace, replicas: pl.DataFrame) -> list[str]:
+    if replicas.is_empty():
+        return []
     names = replicas.select(REPLICA)
     for table, key in (("datasets", "dataset_id"), ("blocks", "block_id"), ("sites", "site_id")):
         others = space.frame(table).select(key, pl.col("name").alias(table))
@@ -124,13 +119,17 @@ def _partitions(space: Workspace) -> None:
         return
     definitions = dict(space.frame("partitions").select("name", "definition").drop_nulls().iter_rows())
     unions = {name: members for name, text in definitions.items() if (members := union_members(text)) is not None}
+    back = circles(unions)
     for name, members in unions.items():
-        what = [f"{name!r}: no partition {member!r}" for member in members if member not in definitions]
-        what += [f"{name!r}: a union cannot contain itself"] if _contains(unions, name, name) else []
-        space.refuse("partitions", what if members else [f"{name!r}: a union of nothing"])
+        what = [f"{name!r}: no partition {member!r}" for member in members if member and member not in definitions]
+        what += [f"{name!r}: a union cannot contain itself: {shown(back[name])}"] if name in back else []
+        what += [f"{name!r}: a union of nothing, or with a comma too many"] if "" in members else []
+        space.refuse("partitions", what)
     given = space.given.get("partitions", pl.DataFrame({"name": []}, schema={"name": pl.String}))
     for name in given["name"]:
-        if name in definitions and name not in unions:
+        if name in definitions and (what := name_mistake(name)):
+            space.refuse("partitions", [what])
+        elif name in definitions and name not in unions:
             try:
                 parse_condition(definitions[name], "block", f"partition {name}")
             except PolicyError as error:
@@ -139,18 +138,6 @@ def _partitions(space: Workspace) -> None:
     for name in space.frame("quotas").join(names, on="partition_id")["name"].unique(maintain_order=True):
         if name in unions:
             space.refuse("quotas", [f"{name!r} is a union; quotas belong to its members"])
-
-
-def _contains(unions: dict[str, tuple[str, ...]], union: str, wanted: str) -> bool:
-    seen, waiting = set[str](), list(unions[union])
-    while waiting:
-        name = waiting.pop()
-        if name == wanted:
-            return True
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(unions.get(name, ()))
-    return False
 
 
 def _path_rules(space: Workspace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
+from detox.cycle import try_cycle
 from detox.models import Cycle, CycleState
 from detox.monitor import watermarks
 from detox.policies import PolicyUnreadable, load_policy
@@ -90,3 +91,20 @@ def test_the_admin_shows_history_and_changes_none(inventory, policy_dir, client)
     client.post(f"/admin/detox/cycle/{found.pk}/delete/", {"post": "yes"})
     assert Cycle.objects.get().partition == "Physics"
     assert client.get("/data/detox/summary").json()["data"]["cycle"] == found.pk
+
+
+@pytest.mark.usefixtures("empty_redis", "history_dir")
+def test_a_cycle_records_the_text_that_it_follows_and_why_no_newer_one(inventory, policy_dir) -> None:
+    store.full_site(inventory)
+    text = (policy_dir / "Physics.txt").read_text()
+    good = try_cycle(load_policy("Physics", record=True), "alice")
+    (policy_dir / "Physics.txt").write_text(text.replace("Protect", "Protct"))
+    stayed = try_cycle(load_policy("Physics", record=True), "alice")
+    assert (good.policy, good.policy_version, good.policy_note) == (text, 1, "")
+    assert (stayed.policy, stayed.policy_version, stayed.policy_digest) == (text, 1, good.policy_digest)
+    assert "is not followed: " in stayed.policy_note and "'Protct' is no action" in stayed.policy_note
+    (policy_dir / "Physics.txt").unlink()
+    assert "there is no such file" in try_cycle(load_policy("Physics", record=True), "alice").policy_note
+    (policy_dir / "Physics.txt").write_text(text + "# new\n")
+    newer = try_cycle(load_policy("Physics", record=True), "alice")
+    assert (newer.policy_version, newer.policy_note) == (2, "")

@@ -7,6 +7,7 @@ import pytest
 
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused
+from inventory.partitions import definitions, simple_parts
 from inventory.resolve import applied, resolve
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
@@ -268,3 +269,24 @@ def test_a_snapshot_is_not_changed_by_what_is_made_of_it(start):
     before = {name: start.frame(name).clone() for name in TABLES}
     change(start, {"files": [file(7)]}, {"sites": [{"name": "T2_A"}]})
     assert all(start.frame(name).equals(before[name]) for name in TABLES)
+
+
+@pytest.mark.parametrize(("given", "told"), [
+    ({"A": "[A]"}, "A → A"), ({"A": "[B]", "B": "[C]", "C": "[A]"}, "A → B → C → A"), ({"A": "[B]"}, "no partition 'B'"),
+    ({"A": "[]"}, "a union of nothing"), ({"A": "[B,, C]", "B": "site.name == b", "C": "site.name == c"}, "a comma too many"),
+    ({"A, B": "site.name == a"}, "is no name of a partition"), ({" A": "site.name == a"}, "is no name of a partition"),
+    ({"A\nB": "site.name == a"}, "is no name of a partition"), ({"A: B": "site.name == a"}, "is no name of a partition"),
+    ({"A": "site.name == a\nsite.name == b"}, "a condition is one line"), ({"A": "\0"}, "out of place"),
+])  # fmt: skip
+def test_partitions_of_no_use_are_refused_with_the_reason(given: dict[str, str], told: str) -> None:
+    changes = ChangeSet("test", 1).put("partitions", [{"name": name, "definition": text} for name, text in given.items()])
+    with pytest.raises(ChangeRefused) as error:
+        applied(Snapshot.from_frames({}), changes, 1_700_000_000)
+    assert told in str(error.value)
+
+
+def test_unions_of_unions_and_names_with_blanks_are_fine() -> None:
+    rows = {"IB RelVal": "site.name == a", "B": "site.name == b", "Both": "[IB RelVal, B]", "All": "[Both, B]"}
+    changes = ChangeSet("test", 1).put("partitions", [{"name": name, "definition": text} for name, text in rows.items()])
+    snapshot = applied(Snapshot.from_frames({}), changes, 1_700_000_000)
+    assert simple_parts(definitions(snapshot), "All") == ("IB RelVal", "B")

@@ -13,7 +13,8 @@ from functools import lru_cache
 from inventory.policy.patterns import is_glob
 
 Patterns = tuple[str, ...]
-_MOST_STATES = 4000
+_MOST_STATES = 2000
+_MOST_PATTERNS = 60
 _MOST_LENGTH = 300
 _OTHER = "\U0010fffd"
 _FILLINGS = ("", "q7Z", "x/y")
@@ -33,6 +34,8 @@ def no_text(wanted: tuple[Patterns, ...], unwanted: Patterns) -> bool:
     for patterns in wanted:
         if not any(is_glob(pattern) for pattern in patterns):
             return not any(_fits(text, wanted, unwanted) for text in patterns)
+    if sum(map(len, wanted)) > _MOST_PATTERNS:
+        return False
     if any(_fits(text, wanted, unwanted) for text in _guesses(wanted)):
         return False
     if any(

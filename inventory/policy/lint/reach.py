@@ -25,7 +25,7 @@ _LATER = (3600, *(_DAY * days for days in (1, *range(6, 800, 6), 1096, 1470)))
 """Months and years are of different lengths: all days of two years are seen, near enough."""
 _MOST_STEPS = 4_000
 """Boxes looked at for one line; one that needs more is taken for one that matches."""
-_MOST_WORK = 400_000
+_MOST_WORK = 50_000
 """Comparisons of a box with a line, for one policy; the lines that are left then are not looked at."""
 
 

@@ -83,7 +83,7 @@ def test_a_directory_that_is_not_mounted_takes_nothing_away(directory: Path, set
 
 def test_without_a_good_text_the_trouble_is_told(directory: Path) -> None:
     (directory / "P.txt").write_text(BAD)
-    with pytest.raises(PolicyError, match="P.txt:5:1"):
+    with pytest.raises(PolicyError, match=r"P\.txt:5:1"):
         versions.in_force("P.txt", record=True)
     with pytest.raises(PolicyUnknown, match=r"there is no policy 'Q.txt'; .* has P.txt"):
         versions.in_force("Q.txt")
@@ -161,7 +161,7 @@ def test_load_takes_all_or_nothing(directory: Path, tmp_path: Path) -> None:
     repository.mkdir()
     for name, text in {"P.txt": BETTER, "Q.txt": BAD, "partitions.txt": PARTITIONS + "P: site.name == *\n"}.items():
         (repository / name).write_text(text)
-    with pytest.raises(CommandError, match="1 of 3 file.* stays in force"):
+    with pytest.raises(CommandError, match=r"1 of 3 file.* stays in force"):
         command("load", str(repository))
     assert PolicyVersion.objects.count() == 0
     (repository / "Q.txt").write_text(GOOD)
