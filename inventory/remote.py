@@ -37,7 +37,7 @@ from inventory.schema import TABLES
 from inventory.server import wire
 from inventory.server.flight import STREAM, stream_of
 from inventory.snapshot import Snapshot
-from inventory.store import CURRENT, Pin, read_manifest
+from inventory.store import CURRENT, Pin, boot, read_manifest
 
 _LOCK = "lock"
 _CONNECT_SECONDS = 10.0
@@ -212,17 +212,25 @@ class LocalImage:
         self._timer: threading.Timer | None = None
 
     def is_current(self) -> bool:
-        """Whether a server publishes here, or died with nothing written to the log since by anybody."""
+        """Whether a server publishes here, or died with nothing written to the log since by anybody; not what a power cut
+        left, which is no image until a server has written it again.
+        """
         if not (self._directory / CURRENT).exists():
             return False
         if self._is_held():
             return True
         try:
+            current = read_manifest(self._directory / CURRENT)
+        except (VersionGone, ImageUnreadable):
+            return False
+        if current.get("boot") != boot():
+            return False
+        try:
             head = log.leadership().head
         except DatabaseError as error:
             text = f"no inventory server runs here, and whether the image in {self._directory} is the newest is unknown"
             raise InventoryUnavailable(f"{text}: {database.reason(error)}") from error
-        return bool(head == read_manifest(self._directory / CURRENT)["version"])
+        return bool(head == current["version"])
 
     def snapshot(self, at_least: int | None = None, version: int | None = None) -> Snapshot:
         """The newest version, or ``version``. Raises VersionGone, InventoryUnavailable."""

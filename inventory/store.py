@@ -8,6 +8,7 @@ The kernel ends the locks of processes that die.
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import secrets
@@ -26,6 +27,7 @@ from inventory.packed import PackedRows
 from inventory.schema import TABLES
 
 CURRENT = "current.json"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _KEPT_SECONDS = 30
 
 
@@ -145,7 +147,7 @@ class Store:
         path = self.directory / f"{image.version}.{self._run}.json"
         write_manifest(path, {"version": image.version, "time": image.time, "chunks": listed})
         pin = Pin(path)
-        current = {"version": image.version, "time": image.time, "manifest": path.name, **self._about}
+        current = {"version": image.version, "time": image.time, "manifest": path.name, "boot": boot(), **self._about}
         write_manifest(self.directory / CURRENT, current)
         for key in [key for key in self._files if key[1] not in chunks[key[0]]]:
             self._retire(*self._files.pop(key), image.version)
@@ -221,6 +223,15 @@ class Store:
             own = path.name.endswith((f"-{self._run}.arrow", f".{self._run}.json"))
             if not own and path.name not in named and path.suffix in (".arrow", ".tmp", ".json"):
                 path.unlink(missing_ok=True)
+
+
+@functools.cache
+def boot() -> str:
+    """Which start of the machine this is: images are not synchronised, after a power cut their files may be anything."""
+    try:
+        return _BOOT.read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def synchronised(path: Path) -> None:

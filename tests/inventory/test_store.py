@@ -184,6 +184,17 @@ def test_readers_never_see_half_a_version_while_versions_come_and_go(tmp_path, m
     assert not wrong and len(seen) > 3
 
 
+@pytest.mark.django_db
+def test_what_a_power_cut_left_is_not_read(tmp_path, monkeypatch):
+    Store(tmp_path, kept=1).publish(Image.from_frames({}))
+    assert LocalImage(tmp_path).is_current()
+    monkeypatch.setattr("inventory.remote.boot", lambda: "another")
+    assert not LocalImage(tmp_path).is_current()
+    monkeypatch.undo()
+    (tmp_path / "current.json").write_text('{"version": 0, "ti')
+    assert not LocalImage(tmp_path).is_current()
+
+
 def test_a_version_that_does_not_come_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("inventory.remote._WAIT_SECONDS", 0.05)
     Store(tmp_path, kept=1).publish(Image.from_frames({}))

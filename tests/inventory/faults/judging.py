@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from inventory import checkpoint, followers, log
+from inventory import checkpoint, followers, log, remote
 from inventory.history.archive import archive
 from inventory.history.asof import image_at
 from inventory.history.follower import Historian
@@ -14,7 +14,6 @@ from inventory.image import Image
 from inventory.leader import Leader
 from inventory.log_models import UpdateRecord
 from inventory.recovery import recovered, replayed
-from inventory.remote import LocalImage
 from inventory.resolve import resolve
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
@@ -117,6 +116,8 @@ class Judge:
             self._same(f"checkpoint {directory.name}", image.snapshot(), image.version)
             tail = replayed(image, self.head.version)
             self._same(f"checkpoint {directory.name} and tail", tail.snapshot(), self.head.version)
+        if not readable and _read_after_restart(places):
+            self._journal.problem("readers map what a power cut left of the image")
         if readable and (places.image / CURRENT).exists():
             kept = [int(manifest.name.split(".")[0]) for manifest in places.image.glob("[0-9]*.json")]
             self._opened(places, min(kept, default=None))
@@ -130,7 +131,7 @@ class Judge:
             self._journal.problem(f"checkpoint {max(written)} was written, there are {newest}")
 
     def _opened(self, places: Places, version: int | None) -> None:
-        found = LocalImage(places.image).snapshot(version=version)
+        found = remote.LocalImage(places.image).snapshot(version=version)
         self._same(f"what readers see of {found.version}", found, found.version)
 
     def _same(self, what: str, found: Snapshot, version: int) -> None:
@@ -141,6 +142,14 @@ class Judge:
             differences = differences_of(what, found, self._versions[version].snapshot())
             told = "; ".join(map(str, differences)) or f"version {found.version} has other bytes"
             self._journal.problem(f"{what} is not version {version}: {told}")
+
+
+def _read_after_restart(places: Places) -> bool:
+    real, remote.boot = remote.boot, lambda: "the next start of the machine"  # type: ignore[attr-defined]
+    try:
+        return remote.LocalImage(places.image).is_current()
+    finally:
+        remote.boot = real  # type: ignore[attr-defined]
 
 
 def canonical(snapshot: Snapshot) -> bytes:
