@@ -14,6 +14,7 @@ from inventory.changes import ChangeSet
 from inventory.errors import InventoryError
 from inventory.loading import Loaded, read_all
 from inventory.locking import locks_read
+from inventory.progress import waiting
 from inventory.snapshot import Snapshot
 
 HELP = (
@@ -53,9 +54,9 @@ def run(options: dict[str, Any], out: TextIO) -> None:
 
 
 def _read(options: dict[str, Any], snapshot: Snapshot, changes: Callable[[], ChangeSet]) -> list[Loaded]:
-    return read_all(
-        options["paths"], snapshot, changes, options["partitions"], options["attributes"], options["check"], _progress
-    )
+    given = (options["partitions"], options["attributes"], options["check"])
+    with waiting("reading and checking"):
+        return read_all(options["paths"], snapshot, changes, *given, _progress)
 
 
 def _entry(one: Loaded) -> dict[str, Any]:
@@ -75,7 +76,8 @@ def _commit(run: turn.Turn, one: Loaded, loaded: list[Loaded]) -> dict[str, Any]
         return entry
     _progress(f"committing {one.source}")
     try:
-        entry["version"] = run.commit(one.changes).version
+        with waiting(f"committing {one.source}"):
+            entry["version"] = run.commit(one.changes).version
     except InventoryError:
         before = ", ".join(other.source for other in loaded[: loaded.index(one)]) or "nothing"
         _progress(f"{one.source} was not loaded; loaded before it: {before}")
