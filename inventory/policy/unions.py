@@ -54,7 +54,7 @@ def walk(unions: Unions, start: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 def circles(unions: Unions) -> dict[str, tuple[str, ...]]:
     """For unions that contain themselves (the first hundred) the shortest way back to each: ``A: (A, B, A)``."""
     left = _in_circles(unions)
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for name in unions:
         if name in left and len(found) < _TOLD:
             found[name] = _way_back(unions, name, left)

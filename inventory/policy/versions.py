@@ -78,6 +78,8 @@ def in_force(name: str, *, record: bool = False) -> InForce:
     found = _in_directory(name, last)
     if found is None:
         return _of(last, name)
+    if not found.trouble and not record and last is not None and found.text == last.text and not last.retired:
+        return _of(last, name)
     if not found.trouble:
         return _recorded(found, last) if record else InForce(name, found.kind, found.text, 0, origin=str(found.path))
     if last is None or last.retired:
@@ -111,7 +113,9 @@ def _in_directory(name: str, last: PolicyVersion | None) -> _Found | None:
         return _Found(path, trouble=why)
     known = {row.digest for row in (from_there, last) if row is not None and not row.retired}
     if digest_of(text) in known:
-        return None
+        # An edit that has been committed is the directory's from now on, so that a commit can undo it.
+        committed = last is not None and last.source != DIRECTORY and digest_of(text) == last.digest
+        return _Found(path, last.kind, text) if committed and last is not None else None
     report = check_text(text, str(path))
     if not report.usable:
         return _Found(path, report.kind, text, str(report.mistakes[0]).split("\n")[0], report.mistakes)
@@ -122,7 +126,7 @@ def _in_directory(name: str, last: PolicyVersion | None) -> _Found | None:
 
 def _recorded(found: _Found, last: PolicyVersion | None) -> InForce:
     name = found.path.name
-    if last is not None and last.source != DIRECTORY:
+    if last is not None and last.source != DIRECTORY and last.text != found.text:
         _LOG.warning("policy file replaces another text", policy=name, replaced=str(last), by=last.author)
     try:
         row = _add(name, found.kind, found.text, last, _AUTHOR, DIRECTORY, str(found.path), revision_of(found.path))

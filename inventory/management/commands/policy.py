@@ -12,6 +12,6 @@ class Command(SubcommandsCommand):
 
     help = "Check policies, put them in force, and look at their history."
     # A repository of policies checks them where there is nothing else of Dynamo.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks: list[str] = []
     package: ClassVar[str] = "inventory.policy.commands"
     names: ClassVar[tuple[str, ...]] = ("check", "load", "history", "show", "diff", "restore", "retire")

@@ -36,5 +36,5 @@ def run(options: dict[str, Any], out: OutputWrapper) -> None:
         return
     newest = current.number if options["new"] is None else options["new"]
     old = newest - 1 if options["old"] is None else options["old"]
-    texts = [versions.version(options["name"], number).text for number in (old, newest)]
-    out.write(diff(*texts, f"{current.name} version {old}", f"{current.name} version {newest}"))
+    before, after = (versions.version(options["name"], number).text for number in (old, newest))
+    out.write(diff(before, after, f"{current.name} version {old}", f"{current.name} version {newest}"))

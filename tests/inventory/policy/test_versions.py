@@ -99,6 +99,16 @@ def test_the_last_text_that_came_in_is_in_force(directory: Path) -> None:
     assert [row.author for row in PolicyVersion.objects.all()] == ["dynamo", "ann", "dynamo"]
 
 
+def test_an_edit_that_was_committed_can_be_undone_by_a_commit(directory: Path) -> None:
+    versions.save("P.txt", BETTER, "ann", "admin")
+    (directory / "P.txt").write_text(BETTER)
+    assert versions.in_force("P.txt").number == 2
+    assert versions.in_force("P.txt", record=True).number == 3
+    assert versions.in_force("P.txt", record=True).number == 3
+    (directory / "P.txt").write_text(GOOD)
+    assert versions.in_force("P.txt", record=True).text == GOOD
+
+
 def test_a_wrong_text_is_refused(directory: Path) -> None:
     for text in (BAD, "", PARTITIONS, '{"partition": "P"}'):
         with pytest.raises(PolicyError):
