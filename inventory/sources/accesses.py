@@ -97,7 +97,7 @@ class _Days:
         days: dict[date, pl.DataFrame] = {}
         for path in new:
             rows = _by_dataset(_rows(path), snapshot)
-            days |= {day: rows.filter(pl.col("day") == day).drop("day") for day in rows["day"].unique()}
+            days |= {key[0]: part for key, part in rows.partition_by("day", as_dict=True, include_key=False).items()}
         for day, rows in days.items():
             parquet.keep(rows.sort("dataset"), self._directory / f"{day}.parquet")
         if new:
@@ -112,19 +112,17 @@ class _Days:
         """Keep of days before ``oldest`` only when each dataset was accessed last."""
         old = [path for path in self._paths() if path.stem < f"{oldest}"]
         if old:
-            past = pl.concat(
-                [self._past(), *(_of_day(path).filter(pl.col("accesses") > 0).drop("accesses") for path in old)]
-            )
-            parquet.keep(
-                past.group_by("dataset").agg(pl.col("day").max()).sort("dataset"), self._directory / "past.parquet"
-            )
+            used = [_of_day(path).filter(pl.col("accesses") > 0).drop("accesses") for path in old]
+            past = pl.concat([self._past().lazy(), *used]).group_by("dataset").agg(pl.col("day").max())
+            parquet.keep(past.sort("dataset").collect(), self._directory / "past.parquet")
         for path in old:
             path.unlink()
 
-    def known(self) -> pl.DataFrame:
-        """All days: dataset, day, accesses; those long ago count nothing."""
-        frames = [_of_day(path) for path in self._paths()]
-        return pl.concat([self._past().with_columns(accesses=pl.lit(0, pl.Int64)), *frames])
+    def known(self) -> pl.LazyFrame:
+        """All days: dataset, day, accesses, used (whether there was an access); those long ago count nothing."""
+        past = self._past().lazy().select("dataset", "day", accesses=pl.lit(0, pl.Int64), used=pl.lit(True))
+        days = [_of_day(path).with_columns(used=pl.col("accesses") > 0) for path in self._paths()]
+        return pl.concat([past, *days])
 
     def _paths(self) -> list[Path]:
         return sorted(self._directory.glob("????-??-??.parquet"))
@@ -148,9 +146,10 @@ class _Days:
             raise parquet.FrameNotWritten(f"{part} cannot be written: {error}") from error
 
 
-def _of_day(path: Path) -> pl.DataFrame:
-    day = pl.lit(date.fromisoformat(path.stem))
-    return parquet.read(path).select("dataset", day=day, accesses=pl.col("accesses"))
+def _of_day(path: Path) -> pl.LazyFrame:
+    return parquet.scanned(path).select(
+        "dataset", day=pl.lit(date.fromisoformat(path.stem)), accesses=pl.col("accesses")
+    )
 
 
 def _rows(path: Path) -> pl.DataFrame:
@@ -195,31 +194,27 @@ def _by_dataset(rows: pl.DataFrame, snapshot: Snapshot) -> pl.DataFrame:
     return rows.group_by("day", "dataset").agg(pl.col("accesses").sum())
 
 
-def _counted(known: pl.DataFrame, now: int, half_life: float) -> pl.DataFrame:
-    """By dataset: num_access, last_access, and ``weighed``, the accesses that count less the older they are."""
+def _counted(known: pl.LazyFrame, now: int, half_life: float) -> pl.LazyFrame:
+    """By dataset: num_access, last_access (0: none), and ``weighed``, the accesses that count less the older they are."""
     end = pl.min_horizontal(pl.col("day").cast(pl.Datetime("us")).dt.epoch("s") + _DAY - 1, pl.lit(now))
     age = (now - pl.col("end")) / _DAY
     weight = pl.lit(0.5) ** (age / half_life) if half_life else pl.lit(1.0)
     ended = known.with_columns(end=end).with_columns(weighed=pl.col("accesses") * weight)
-    used = (pl.col("accesses") > 0) | (pl.col("day") == pl.col("day").min().over("dataset")) & (
-        pl.col("accesses").sum().over("dataset") == 0
-    )
     return ended.group_by("dataset").agg(
-        num_access=pl.col("accesses").sum(),
-        last_access=pl.col("end").filter(used).max(),
+        num_access=pl.col("accesses").sum(), last_access=pl.col("end").filter("used").max().fill_null(0),
         weighed=pl.col("weighed").sum(),
-    )
+    )  # fmt: skip
 
 
-def _attributes(counted: pl.DataFrame, context: Context) -> pl.DataFrame:
+def _attributes(counted: pl.LazyFrame, context: Context) -> pl.DataFrame:
     snapshot = context.snapshot
     sizes = snapshot.table("blocks").group_by("dataset_id").agg(pl.col("size").sum())
     arrivals = snapshot.table("block_replicas").group_by("dataset_id").agg(arrival=pl.col("last_update").max())
     datasets = snapshot.table("datasets").select("dataset_id", "last_update", dataset="name")
-    frame = counted.lazy().join(datasets, on="dataset", how="left").join(sizes, on="dataset_id", how="left")
+    frame = counted.join(datasets, on="dataset", how="left").join(sizes, on="dataset_id", how="left")
     frame = frame.join(arrivals, on="dataset_id", how="left").with_columns(
         pl.col("size", "arrival", "last_update").fill_null(0)
     )
     idle = (context.now - pl.max_horizontal("last_access", "last_update", "arrival")) / _DAY
     per_gb = pl.when(pl.col("size") > 0).then(pl.col("weighed") / (pl.col("size") / 1e9)).otherwise(0.0)
-    return frame.with_columns(usage_rank=(idle - per_gb).round(3)).sort("dataset").collect()
+    return frame.with_columns(usage_rank=(idle - per_gb).round(3)).sort("dataset").collect(engine="streaming")
