@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
 from inventory import models
+from inventory.history.shown import actions
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -28,6 +29,20 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody."""
         return False
+
+
+class FollowedAdmin(ReadOnlyAdmin):
+    """Pages of what has a history: *History* shows who changed it, when, and from what to what."""
+
+    kind = ""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The newest changes, from the inventory's history instead of the administration's."""
+        row = self.get_object(request, object_id)
+        shown = {} if row is None else {"action_list": actions(self.kind, row.name), "pagination_required": False}
+        return super().history_view(request, object_id, {**shown, **(extra_context or {})})
 
 
 @admin.register(models.UpdateRecord)
@@ -63,8 +78,10 @@ class GroupAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.Site)
-class SiteAdmin(ReadOnlyAdmin):
+class SiteAdmin(FollowedAdmin):
     """Storage sites."""
+
+    kind = "site"
 
     list_display = ("name", "storage_type", "status", "backend")
     list_filter = ("storage_type", "status")
@@ -99,8 +116,10 @@ class QuotaAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.Dataset)
-class DatasetAdmin(ReadOnlyAdmin):
+class DatasetAdmin(FollowedAdmin):
     """Datasets."""
+
+    kind = "dataset"
 
     list_display = ("name", "status", "data_type", "is_open", "num_access")
     list_filter = ("status", "is_open")

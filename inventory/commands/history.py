@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from inventory.history.changed import Wanted, records, rows
 from inventory.history.past import Past, directory, settled
+from inventory.history.shown import sentence
 from inventory.history.times import moment
 from inventory.progress import waiting
 from inventory.schema import TABLES
@@ -68,9 +69,7 @@ def _told(entry: dict[str, Any]) -> str:
     who = f"{entry['version']:>8}  {when}  {entry['author']}  {entry['service'] or '-'}{run}"
     if "counts" in entry:
         return f"{who}  {_counts(entry['counts'])}"
-    values = ", ".join(_value(column, value, entry["what"]) for column, value in entry["values"].items())
-    named = " ".join(str(name) for name in entry["object"].values())
-    return f"{who}  {entry['what']} {entry['table']} {named}{': ' if values else ''}{values}"
+    return f"{who}  {sentence(entry)}"
 
 
 def _counts(counts: dict[str, dict[str, int]]) -> str:
@@ -79,12 +78,6 @@ def _counts(counts: dict[str, dict[str, int]]) -> str:
         numbers = [f"{sign}{count[kind]}" for kind, sign in (("put", "+"), ("deleted", "-")) if count[kind]]
         parts.append(f"{table} {' '.join(numbers)}")
     return ", ".join(parts) or "no rows"
-
-
-def _value(column: str, value: dict[str, Any], what: str) -> str:
-    if what == "made":
-        return f"{column} {value['new']}"
-    return f"{column} {value['old']}" if what == "deleted" else f"{column} {value['old']} → {value['new']}"
 
 
 def _csv(found: list[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from inventory.changes import ChangeSet
 from inventory.relational import MODELS
 from tests.inventory.makers import small
 
@@ -37,3 +38,19 @@ def test_every_page_shows_what_the_tables_hold(operator, inventory):
 
 def test_all_models_that_operators_know_have_pages():
     assert all(admin.site.is_registered(model) for model in _PAGES)
+
+
+def test_history_of_a_site_and_a_dataset_tells_who_changed_what(operator, inventory, settings, tmp_path):
+    settings.INVENTORY_HISTORY_DIR = tmp_path
+    inventory.commit(small())
+    inventory.commit(
+        ChangeSet("eve", 2, service="inventory set", run="17").put("sites", [{"name": "T2_A", "status": "MORGUE"}])
+    )
+    inventory.follow()
+    site = MODELS["sites"].objects.get(name="T2_A")
+    page = operator.get(reverse("admin:inventory_site_history", args=[site.pk])).content.decode()
+    assert "changed sites T2_A: status READY → MORGUE" in page and "eve (inventory set, run 17)" in page
+    assert "made sites T2_A" in page and "T2_B" not in page
+    dataset = MODELS["datasets"].objects.get()
+    page = operator.get(reverse("admin:inventory_dataset_history", args=[dataset.pk])).content.decode()
+    assert "made block_replicas" in page and "tester" in page
