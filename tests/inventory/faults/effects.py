@@ -25,12 +25,12 @@ from inventory.image import Image
 from tests.inventory.faults.durability import Durability
 from tests.inventory.faults.journal import Journal
 from tests.inventory.faults.schedule import Fault
+from tests.inventory.faults.trouble import database_full, lose, no_space, require
 
 _OPERATIONS = {"mkdir": "mkdir", "rename": "rename", "replace": "rename", "link": "link", "unlink": "remove",
                "remove": "remove", "rmdir": "remove", "fsync": "sync"}  # fmt: skip
 _TAKE_SPACE = {"mkdir", "link", "open", "write", "sync", "statement", "commit"}
 _WRITERS = ((pl.DataFrame, "write_ipc"), (pl.DataFrame, "write_parquet"), (pl.LazyFrame, "sink_parquet"))
-_FULL = "database or disk is full"
 _open = io.open
 
 
@@ -117,7 +117,7 @@ class Effects:
 
     def _done(self, operation: str, place: str, act: Callable[[], Any], *arguments: Any) -> Any:
         self._point(f"before {place}")
-        self._room(operation, f"before {place}", _no_space)
+        self._room(operation, f"before {place}", no_space)
         answer = act()
         self._durability.note(operation, arguments)
         self._point(f"after {place}")
@@ -164,7 +164,7 @@ class Effects:
         os.truncate(file, len(content) // 2)
         self._durability.note("write", (str(file),))
         self._point("half of write")
-        self._room("write", "half of write", _no_space)
+        self._room("write", "half of write", no_space)
         with _open(file, "r+b") as stream:
             stream.write(content)
 
@@ -240,15 +240,15 @@ class Effects:
 
     def _statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if not self._family:
-            _require(context["connection"])
+            require(context["connection"])
             return execute(sql, params, many, context)
         place = " ".join(sql.split()[:3])
         self._point(f"before {place}")
         writes = sql.split(maxsplit=1)[0] in ("INSERT", "UPDATE", "DELETE", "REPLACE")
-        self._room("statement" if writes else "read", f"before {place}", lambda: _database_full(context["connection"]))
+        self._room("statement" if writes else "read", f"before {place}", lambda: database_full(context["connection"]))
         if self._here(f"before {place}", "connection"):
-            _lose(context["connection"])
-        _require(context["connection"])
+            lose(context["connection"])
+        require(context["connection"])
         answer = execute(sql, params, many, context)
         self._point(f"after {place}")
         return answer
@@ -259,45 +259,15 @@ class Effects:
                 real()
                 return
             self._point("before COMMIT")
-            self._room("commit", "before COMMIT", lambda: _database_full(connection))
+            self._room("commit", "before COMMIT", lambda: database_full(connection))
             if self._here("before COMMIT", "connection"):
-                _lose(connection)
-            _require(connection)
+                lose(connection)
+            require(connection)
             real()
             self._point("after COMMIT")
             if self._here("after COMMIT", "answer"):
-                _lose(connection)
+                lose(connection)
                 connection.errors_occurred = True
                 raise OperationalError(2013, "Lost connection to MySQL server during query")
 
         return commit
-
-
-def _no_space() -> Exception:
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _database_full(connection: Any) -> Exception:
-    connection.errors_occurred = True
-    return OperationalError(_FULL)
-
-
-def _lose(connection: Any) -> None:
-    """The connection ends, as when the database server or the network between went away."""
-    if connection.vendor == "mysql":
-        from MySQLdb import connect
-
-        where = connection.get_connection_params()
-        other = connect(**{name: where[name] for name in ("host", "port", "user") if name in where})
-        other.cursor().execute("KILL CONNECTION %s", (connection.connection.thread_id(),))
-        other.close()
-        return
-    # SQLite has none that could end: it is as if, what was not committed is gone and nothing goes any more.
-    connection.connection.rollback()
-    connection.is_usable = lambda: False
-
-
-def _require(connection: Any) -> None:
-    if connection.vendor == "sqlite" and "is_usable" in vars(connection):
-        connection.errors_occurred = True
-        raise OperationalError(2006, "Server has gone away")
