@@ -40,6 +40,7 @@ _GIVE_WAY_SECONDS = 0.5
 _RECORDS_AT_ONCE = 5
 _SWITCH_SECONDS = 0.0005
 """Threads that follow the log must not keep the one that commits waiting at each of its steps."""
+_DATABASE_RETRY_SECONDS = 4.0
 _CHECKPOINT_RETRY_SECONDS = 30.0
 
 
@@ -271,7 +272,10 @@ class ServerProcess:
             late = time.monotonic() - last > self.settings.checkpoint_seconds
             wanted = compaction.asked() > (self._checkpoints.version or 0)
             due = behind >= self.settings.checkpoint_records or (behind and (late or wanted))
-            return write() if due else _RETRY_SECONDS
+            if due:
+                return write()
+            health.worked()
+            return _RETRY_SECONDS
 
         # Should it fail: writing a large image again and again would keep a full disk full.
         self._loop(step, self._stop, health)
@@ -313,7 +317,10 @@ class ServerProcess:
     def _tried(step: Callable[[], float], health: Health) -> float:
         try:
             return step()
-        except (DatabaseError, OSError) as error:
+        except DatabaseError as error:
+            # When it is back, nobody waits for long.
+            return min(health.failed(error), _DATABASE_RETRY_SECONDS)
+        except OSError as error:
             return health.failed(error)
 
 

@@ -43,24 +43,28 @@ def _redis_answers(socket: Path) -> bool:
         return False
 
 
-def start_mariadb(session: Session, port: int) -> str:
-    """Start MariaDB on ``port`` with the character set that an installation has; returns the URL of no database yet."""
+def start_mariadb(session: Session, port: int, name: str = "mariadb", *options: str) -> str:
+    """Start MariaDB on ``port`` with the character set that an installation has; returns the URL of no database yet.
+
+    One that is there already under this ``name`` is started again with what it has.
+    """
     server, install = _program("mariadbd"), _program("mariadb-install-db")
-    data = session.directory / "mariadb"
+    data = session.directory / name
     account = ["--user=root"] if os.geteuid() == 0 else []
-    subprocess.run(
-        [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db",
-         "--innodb-log-file-size=32M", *account],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    if not data.exists():
+        subprocess.run(
+            [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db",
+             "--innodb-log-file-size=32M", *account],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     command = [
-        server, "--no-defaults", f"--datadir={data}", f"--socket={session.directory / 'mariadb.sock'}",
+        server, "--no-defaults", f"--datadir={data}", f"--socket={session.directory / name}.sock",
         "--bind-address=127.0.0.1", f"--port={port}", f"--pid-file={data / 'server.pid'}",
         "--character-set-server=utf8mb4", "--collation-server=utf8mb4_bin",
         # Nothing here has to survive a power cut.
-        "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=32M", *account,
+        "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=32M", *options, *account,
     ]  # fmt: skip
-    session.start("mariadb", command, lambda: answers(port))
+    session.start(name, command, lambda: answers(port))
     return f"mysql://root@127.0.0.1:{port}/"
 
 
