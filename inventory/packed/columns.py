@@ -48,7 +48,7 @@ def unpacked(column: Column, about: About, parts: Mapping[str, Any], height: int
     """All or some ``rows`` of a column: an array of Arrow's; of an enumeration the codes."""
     if column.dtype == pl.String:
         return _unpacked_text(about, parts, height, rows)
-    kind = np.dtype(_KINDS[pl.UInt8 if isinstance(column.dtype, pl.Enum) else column.dtype])
+    kind = number_type(column)
     null = None
     if "null" in parts:
         null = _bits(parts["null"], height, rows)
@@ -61,6 +61,12 @@ def unpacked(column: Column, about: About, parts: Mapping[str, Any], height: int
         wide = np.dtype(np.uint8) if kind == np.bool_ else kind
         values = numbers.unpacked(smallest, parts, wide, height, rows).astype(kind, copy=False)
     return pa.array(values, mask=null)
+
+
+def number_type(column: Column) -> np.dtype[Any]:
+    """NumPy's type of a column that is no text; of an enumeration that of its codes."""
+    kind: np.dtype[Any] = np.dtype(_KINDS[pl.UInt8 if isinstance(column.dtype, pl.Enum) else column.dtype])
+    return kind
 
 
 def _packed_text(column: Column, values: pl.Series) -> tuple[About, Parts]:

@@ -28,7 +28,8 @@ def packed(values: Array) -> tuple[int, dict[str, Array]]:
         return smallest, {}
     narrow = distances.astype(next(kind for kind in _NARROW if largest <= np.iinfo(kind).max))
     ends = np.append(np.flatnonzero(narrow[1:] != narrow[:-1]) + 1, len(narrow)).astype(np.uint32)
-    if len(ends) * (narrow.itemsize + ends.itemsize) < narrow.nbytes:
+    # Runs take longer to unpack: they have to be worth it.
+    if 2 * len(ends) * (narrow.itemsize + ends.itemsize) < narrow.nbytes:
         return smallest, {"distance": narrow[ends - 1], "end": ends}
     return smallest, {"distance": narrow}
 
