@@ -26,7 +26,7 @@ POLICY = Path(__file__).with_name("physics.txt")
 COUNTING = """\
 Partition Physics
 On site.name == *
-When site.occupancy > 0.8
+When site.occupancy > 0.5
 Until site.occupancy < 0.5
 Ignore site.name == T*_MSS
 Protect dataset.num_full_disk_copy < 2
@@ -49,7 +49,9 @@ def measure(datasets: int) -> list[Figure]:
     from inventory.policy.parser import parse_policy
 
     policy = parse_policy(POLICY.read_text(), str(POLICY))
-    changed = parse_policy(policy.text.replace("0.85", "0.8"), "changed")
+    changed = parse_policy(
+        policy.text.replace("occupancy > 0.9", "occupancy > 0.68").replace("< 0.85", "< 0.65"), "changed"
+    )
     snapshot = generate(datasets)
     first, second = decider(snapshot, policy), decider(snapshot, changed)
     cycle = best(first)
