@@ -127,8 +127,8 @@ def _partitions(space: Workspace) -> None:
         space.refuse("partitions", what)
     given = space.given.get("partitions", pl.DataFrame({"name": []}, schema={"name": pl.String}))
     for name in given["name"]:
-        if name in definitions and (what := name_mistake(name)):
-            space.refuse("partitions", [what])
+        if name in definitions and (mistake := name_mistake(name)):
+            space.refuse("partitions", [mistake])
         elif name in definitions and name not in unions:
             try:
                 parse_condition(definitions[name], "block", f"partition {name}")
