@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db.models import Count
 
@@ -12,7 +14,8 @@ from dynamo_client.client import DynamoClient
 from fileops.models import Subscription
 from inventory import client
 from inventory.units import volume
-from registry.models import Request
+from registry.models import AttributeSource, Request
+from registry.source_models import OnTrouble
 from scheduler import runs
 from testbed import accounts, agreement, catalogue, damage, deciding, tables
 from testbed.home import POLICIES, Home
@@ -88,9 +91,7 @@ class Story:
                 some = self.datasets[start : start + _INJECTED_AT_ONCE]
                 dynamo.inject(catalogue.injection_document(some), sync=True)
                 self.memory.note(acknowledged=start + len(some))
-        ranks = self.home.directory / "popularity.csv"
-        tables.write_popularity(self.datasets, ranks)
-        self.teller.run("inventory", "load", "--attributes", str(ranks), *_AUTHOR)
+        self._tell_ranks()
         snapshot = client.snapshot()
         present = agreement.files_present(snapshot).height
         self.teller.claim(present == written, f"{written} files on disk are {present} in the inventory")
@@ -101,6 +102,17 @@ class Story:
         )
         counted = ", ".join(f"{snapshot.frame(name).height} {name}" for name in ("datasets", "blocks", "files"))
         self.teller.tell(f"{counted}; {written} file copies at {len(self.sites)} sites")
+
+    def _tell_ranks(self) -> None:
+        """A source for what a popularity service tells; the worker reads it again every day."""
+        ranks = Path(settings.SOURCE_DIR) / "popularity.csv"
+        ranks.parent.mkdir(exist_ok=True)
+        tables.write_popularity(self.datasets, ranks)
+        AttributeSource.objects.get_or_create(
+            name="popularity",
+            defaults={"kind": "csv", "configuration": {"path": ranks.name}, "on_trouble": OnTrouble.STOP},
+        )
+        self.teller.run("sources", "run", "popularity", *_AUTHOR)
 
     def _set_quotas(self) -> None:
         partitions = tables.partition_rows(POLICIES / "partitions.txt")
