@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from inventory.packed import texts
 from inventory.packed.rows import PackedRows, joined
 
 _DATASET = {"dataset_id": pl.UInt32, "name": pl.String}
@@ -16,11 +17,11 @@ _DATASET = {"dataset_id": pl.UInt32, "name": pl.String}
 def called(chunks: Sequence[PackedRows], paths: pl.DataFrame) -> pl.DataFrame:
     """Rows of the table ``files`` in ``chunks`` whose directory and base_name are in ``paths`` (unique)."""
     hits = []
-    for (place,), near in _near(chunks, paths).partition_by("place", as_dict=True, maintain_order=True).items():
-        chunk = chunks[place]
-        rows = np.flatnonzero(chunk.candidates("base_name", near["base_name"]))
+    wanted = _near(chunks, paths).with_columns(head=pl.col("base_name").map_batches(_heads, pl.UInt64))
+    for place, heads in wanted.group_by("place", maintain_order=True).agg("head").iter_rows():
+        rows = np.flatnonzero(chunks[place].candidates("base_name", np.array(heads, np.uint64)))
         if len(rows):
-            hits.append((chunk, rows))
+            hits.append((chunks[place], rows))
     return joined("files", hits).join(paths, on=["directory", "base_name"], how="semi", maintain_order="left")
 
 
@@ -38,6 +39,10 @@ def datasets_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series
     rows = pl.concat([pl.DataFrame(schema=_DATASET), *found])
     ids: pl.Series = rows.filter(pl.col("name").is_in(names.implode()))["dataset_id"]
     return ids
+
+
+def _heads(names: pl.Series) -> pl.Series:
+    return pl.Series(texts.heads(names), dtype=pl.UInt64)
 
 
 def _near(chunks: Sequence[PackedRows], paths: pl.DataFrame) -> pl.DataFrame:

@@ -62,8 +62,8 @@ class PackedRows:
         found: Array = self.column(name).to_numpy(zero_copy_only=False)
         return found
 
-    def candidates(self, name: str, wanted: pl.Series) -> Array:
-        """Of a column of UUIDs whether each row may be one of ``wanted``, without writing out any text."""
+    def candidates(self, name: str, wanted: Array) -> Array:
+        """Of a column of UUIDs whether each row may be one with a head (``texts.heads``) in ``wanted``; no text is written."""
         about, parts = self.parts(name)
         return texts.candidates(about["smallest"], parts, self.height, wanted)
 

@@ -62,8 +62,7 @@ def packed(values: pl.Series) -> tuple[list[Form], int, dict[str, Any]]:
     smallest, numbered = numbers.packed(of_row)
     parts = _named("form", numbered)
     if kept.any():
-        nibbles = np.minimum(_VALUE[False][digits[kept]], _VALUE[True][digits[kept]])
-        parts["uuid"] = (nibbles[:, ::2] << 4 | nibbles[:, 1::2]).reshape(-1)
+        parts["uuid"] = _uuids(digits[kept])
     others = values.filter(pl.Series(of_row == 0))
     if len(others):
         parts["text"] = plain(others)
@@ -96,19 +95,32 @@ def unpacked(forms: list[Form], smallest: int, parts: Mapping[str, Any], height:
     return pa.concat_arrays(pieces).take(pa.array(np.argsort(np.concatenate(places))))
 
 
-def candidates(smallest: int, parts: Mapping[str, Any], height: int, wanted: pl.Series) -> Array:
-    """For each row whether its text may be one of ``wanted``: no text is written, UUIDs are compared by their first half."""
-    kinds = numbers.unpacked(smallest, _unnamed("form", parts), np.dtype(np.uint8), height, None)
-    found: Array = kinds == 0
-    if "uuid" in parts:
-        _, _, wanted_parts = packed(wanted)
-        heads = np.sort(_heads(wanted_parts)) if "uuid" in wanted_parts else np.empty(0, np.uint64)
-        found[~found] = np.isin(_heads(parts), heads)
+def heads(values: pl.Series) -> Array:
+    """The first half of the UUID that each text begins with, as a number; 0 where there is none."""
+    shaped, _ = _shaped(values)
+    found = np.zeros(len(values), np.uint64)
+    if len(shaped):
+        found[shaped] = _heads(_uuids(_letters(values.gather(shaped))[:, _DIGITS]))
     return found
 
 
-def _heads(parts: Mapping[str, Any]) -> Array:
-    halves: Array = np.ascontiguousarray(_bytes(parts, None)[:, :8]).view(np.uint64).ravel()
+def candidates(smallest: int, parts: Mapping[str, Any], height: int, wanted: Array) -> Array:
+    """For each row whether its text may be one with a head in ``wanted``: no text is written; other texts all may."""
+    kinds = numbers.unpacked(smallest, _unnamed("form", parts), np.dtype(np.uint8), height, None)
+    found: Array = kinds == 0
+    if "uuid" in parts:
+        found[~found] = np.isin(_heads(parts["uuid"]), wanted)
+    return found
+
+
+def _uuids(digits: Array) -> Array:
+    """16 bytes for each row of 32 letters."""
+    nibbles = np.minimum(_VALUE[False][digits], _VALUE[True][digits])
+    return (nibbles[:, ::2] << 4 | nibbles[:, 1::2]).reshape(-1)
+
+
+def _heads(uuids: Array) -> Array:
+    halves: Array = np.ascontiguousarray(uuids.reshape(-1, 16)[:, :8]).view(np.uint64).ravel()
     return halves
 
 
