@@ -123,26 +123,27 @@ def occupancy_of(snapshot: Snapshot, known: Mapping[str, Definition], now: int) 
 
 
 def overlaps(snapshot: Snapshot, known: Mapping[str, Definition], now: int) -> pl.DataFrame:
-    """Simple partitions that share block replicas: one, other, replicas, size (bytes), and one example: dataset, block, site."""
+    """Block replicas that two simple partitions share, by site: one, other, site, replicas, size (bytes), and an example: dataset, block."""
     names = [name for name, definition in known.items() if isinstance(definition, Condition)]
     flagged = _with_flags(snapshot, known, {name: (name,) for name in names}, now)
-    kinds = flagged.group_by(map(_flag, names)).agg(
-        pl.len().cast(pl.Int64).alias("replicas"), pl.col("size").sum(), pl.col("dataset_id", "block_id", "site_id").first()
-    ).collect() if names else pl.DataFrame()  # fmt: skip
+    kinds = flagged.group_by("site_id", *map(_flag, names)).agg(
+        pl.len().cast(pl.Int64).alias("replicas"), pl.col("size").sum(), pl.col("dataset_id", "block_id").first()
+    ).collect()  # fmt: skip
+    shared = kinds.clear().select(pl.lit("").alias("one"), pl.lit("").alias("other"), *_SHARED)
     frames = [
-        kinds.filter(pl.col(_flag(one)) & pl.col(_flag(other))).select(
-            pl.lit(one).alias("one"), pl.lit(other).alias("other"), pl.col("replicas", "size").sum(),
-            pl.col("dataset_id", "block_id", "site_id").first(),
-        ).filter(pl.col("replicas") > 0)
+        kinds.filter(pl.col(_flag(one)) & pl.col(_flag(other))).select(pl.lit(one).alias("one"), pl.lit(other).alias("other"), *_SHARED)
         for one, other in itertools.combinations(names, 2)
     ]  # fmt: skip
-    found = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(("one", "other"), pl.String))
+    found = pl.concat([shared, *frames]).group_by("one", "other", "site_id", maintain_order=True).agg(
+        pl.col("replicas", "size").sum(), pl.col("dataset_id", "block_id").first()
+    )  # fmt: skip
     for table, key in (("dataset", "dataset_id"), ("block", "block_id"), ("site", "site_id")):
         named = snapshot.frame(f"{table}s").select(key, pl.col("name").alias(table))
-        found = (
-            found.join(named, on=key, how="left", maintain_order="left").drop(key) if key in found.columns else found
-        )
-    return found
+        found = found.join(named, on=key, how="left", maintain_order="left").drop(key)
+    return found.sort("one", "other", "site")
+
+
+_SHARED = ("site_id", "replicas", "size", "dataset_id", "block_id")
 
 
 def _used(

@@ -61,19 +61,33 @@ def lint_together(
 ) -> list[Finding]:
     """Findings on policies among each other, and on what they leave out of the snapshot."""
     found = list(_twice(policies))
-    pairs = pairs_of(partitions, snapshot, now)
-    found += [finding for two in itertools.combinations(policies, 2) for finding in _both_rule(*two, partitions, pairs)]
+    shared = None if snapshot is None else overlaps(snapshot, partitions.definitions, now)
+    for one, other in itertools.combinations(policies, 2):
+        found += _both_rule(one, other, partitions, _at_common_sites(one, other, shared, snapshot, now), now)
     if snapshot is not None and policies:
         found += _not_covered(policies, partitions, snapshot, now)
     return found
+
+
+def _at_common_sites(
+    one: Policy, other: Policy, shared: pl.DataFrame | None, snapshot: Snapshot | None, now: int
+) -> Pairs:
+    """What partitions have in common at sites that both policies choose; nothing without a snapshot.
+
+    By logic alone, what could be in both would be too much: sites of one kind have names of one kind, which no condition says.
+    """
+    if shared is None or snapshot is None:
+        return {}
+    sites = shared.select("site", quota=pl.lit(0), present=pl.lit(0)).unique(maintain_order=True)
+    both = sites.filter(_chosen([one], sites, snapshot, now) & _chosen([other], sites, snapshot, now))
+    return _shared_pairs(shared.join(both, on="site", how="semi", maintain_order="left"))
 
 
 def pairs_of(partitions: Partitions, snapshot: Snapshot | None, now: int) -> Pairs:
     """Simple partitions that overlap, two and two, with what they have in common."""
     simple = {name: one for name, one in partitions.definitions.items() if isinstance(one, Condition)}
     if snapshot is not None:
-        rows = overlaps(snapshot, partitions.definitions, now).iter_rows(named=True)
-        return {frozenset((row["one"], row["other"])): _shared(row) for row in rows}
+        return _shared_pairs(overlaps(snapshot, partitions.definitions, now))
     try:
         space = Space(predicates_of(simple.values()), now)
     except TimeError:  # it had a meaning when the file was read
@@ -85,9 +99,15 @@ def pairs_of(partitions: Partitions, snapshot: Snapshot | None, now: int) -> Pai
     }  # fmt: skip
 
 
-def _shared(row: Mapping[str, object]) -> str:
-    example = f"{row['dataset']}#{row['block']} at {row['site']}"
-    return f"{row['replicas']} block replicas, {volume(int(str(row['size'])))}, are in both, e.g. {example}"
+def _shared_pairs(shared: pl.DataFrame) -> dict[frozenset[str], str]:
+    """What of ``overlaps`` each two have in common, in words."""
+    found: dict[frozenset[str], str] = {}
+    for (one, other), rows in shared.partition_by("one", "other", as_dict=True, maintain_order=True).items():
+        first = rows.row(0, named=True)
+        example = f"{first['dataset']}#{first['block']} at {first['site']}"
+        sums = f"{rows['replicas'].sum()} block replicas, {volume(rows['size'].sum())}"
+        found[frozenset((str(one), str(other)))] = f"{sums}, are in both, e.g. {example}"
+    return found
 
 
 def _meet(one: Box, other: Box) -> bool:
@@ -126,22 +146,29 @@ def _twice(policies: Sequence[Policy]) -> Iterator[Finding]:
             yield Place(policy.file).found("DL504", f"{policy.partition} is ruled by {other.file}, too")
 
 
-def _both_rule(one: Policy, other: Policy, partitions: Partitions, pairs: Pairs) -> Iterator[Finding]:
+def _both_rule(one: Policy, other: Policy, partitions: Partitions, pairs: Pairs, now: int) -> Iterator[Finding]:
     """Two policies that can delete the same block replicas: a part is in both, or two parts share replicas that exist."""
     mine, theirs = partitions.parts(one.partition), partitions.parts(other.partition)
     common = sorted(set(mine) & set(theirs))
-    told = f"{common[0]} is in both" if common else ""
+    told = f"{common[0]} is in both" if common and _can_choose_the_same(one, other, now) else ""
     for two in itertools.product(mine, theirs) if not told else ():
         what = pairs.get(frozenset(two), "")
-        # By logic alone, what could be in both is too wide to be told: sites of one kind have names of one kind.
-        told = told or (f"{two[0]} and {two[1]}: {what}" if what and what != "a block replica can be in both" else "")
+        told = told or (f"{two[0]} and {two[1]}: {what}" if what else "")
     if told and one.partition != other.partition:
         yield Place(other.file).found("DL503", f"{one.partition} ({one.file}) and {other.partition} overlap; {told}")
 
 
+def _can_choose_the_same(one: Policy, other: Policy, now: int) -> bool:
+    """Whether, by logic, a site can match an `On` of both."""
+    space = Space(predicates_of([*one.on, *other.on]), now)
+    boxes = [[box_of(space, condition.predicates, {}) for condition in policy.on] for policy in (one, other)]
+    return any(mine and theirs and _meet(mine, theirs) for mine, theirs in itertools.product(*boxes))
+
+
 def _not_covered(policies: Sequence[Policy], partitions: Partitions, snapshot: Snapshot, now: int) -> Iterator[Finding]:
     used = occupancy_of(snapshot, partitions.definitions, now)
-    in_use = used.filter((pl.col("quota") != 0) | (pl.col("present") > 0))
+    # Where there is no limit there is nothing to keep below it.
+    in_use = used.filter((pl.col("quota") > 0) | (pl.col("quota") == 0) & (pl.col("present") > 0))
     for partition in dict.fromkeys(policy.partition for policy in policies):
         rows = in_use.filter(pl.col("partition") == partition)
         own = [policy for policy in policies if policy.partition == partition]
@@ -160,8 +187,7 @@ def _not_covered(policies: Sequence[Policy], partitions: Partitions, snapshot: S
 
 
 def _site(row: Mapping[str, object]) -> str:
-    quota = int(str(row["quota"]))
-    return f"{row['site']} (quota {'without limit' if quota < 0 else volume(quota)}, {volume(int(str(row['present'])))} there)"
+    return f"{row['site']} (quota {volume(int(str(row['quota'])))}, {volume(int(str(row['present'])))} there)"
 
 
 def _chosen(policies: Sequence[Policy], rows: pl.DataFrame, snapshot: Snapshot, now: int) -> pl.Series:

@@ -41,7 +41,7 @@ def snapshot() -> Snapshot:
         "quotas",
         [
             {"site": "T2_B", "partition": "A", "quota": TB},
-            {"site": "T2_A", "partition": "B", "quota": -1},
+            {"site": "T2_A", "partition": "B", "quota": 2 * TB},
             {"site": "T2_A", "partition": "Tape", "quota": TB},
         ],
     )
@@ -90,7 +90,7 @@ def test_sites_that_no_policy_chooses(snapshot: Snapshot) -> None:
     told = checked(world_of(snapshot, NOW), one=POLICY.format(name="AB", on="site.name == T2_B"))
     assert told == [
         ("DL506", "<inventory>", 1, "Tape has quotas, and no policy rules it"),
-        ("DL501", "one", 2, "1 sites of AB are chosen by no `On`: T2_A (quota without limit, 1 TB there)"),
+        ("DL501", "one", 2, "1 sites of AB are chosen by no `On`: T2_A (quota 2 TB, 1 TB there)"),
     ]
     whole = POLICY.format(name="AB", on="site.occupancy < 9")
     assert [code for code, *_ in checked(world_of(snapshot, NOW), one=whole)] == ["DL506"]
@@ -109,3 +109,19 @@ def test_policies_that_rule_the_same(snapshot: Snapshot) -> None:
 def test_a_partitions_file_among_the_files_is_what_policies_are_held_against() -> None:
     told = checked(World(NOW), partitions="A: site.storage_type == DISK", one=POLICY.format(name="Aa", on="always"))
     assert told == [("DL303", "one", 1, "no partition 'Aa' exists (did you mean A?)")]
+
+
+def test_policies_for_other_sites_do_not_rule_the_same(snapshot: Snapshot) -> None:
+    one, other = POLICY.format(name="A", on="site.name == T2_A"), POLICY.format(name="All", on="site.name == T2_B")
+    assert "DL503" not in [code for code, *_ in checked(world_of(snapshot, NOW), one=one, other=other)]
+    wide = POLICY.format(name="All", on="site.name == T2_*")
+    told = [what for code, *_, what in checked(world_of(snapshot, NOW), one=one, wide=wide) if code == "DL503"]
+    assert told == ["A (one) and All overlap; A and All: 1 block replicas, 1 TB, are in both, e.g. /a/1/RAW#b at T2_A"]
+
+
+def test_policies_that_share_a_part_at_sites_apart() -> None:
+    world = World(NOW, definitions=Partitions(parse_partitions(PARTITIONS)))
+    one, other = POLICY.format(name="AB", on="site.name == T1_*"), POLICY.format(name="A", on="site.name in [T2_* T0]")
+    assert checked(world, one=one, other=other) == []
+    both = POLICY.format(name="A", on="site.name in [T2_* T1_A]")
+    assert [(code, file) for code, file, *_ in checked(world, one=one, both=both)] == [("DL503", "both")]
