@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from detox.counterfactual import edits
+from detox.counterfactual.asked import Asked
 from detox.counterfactual.costs import Change
-
-if TYPE_CHECKING:
-    from detox.counterfactual.proposals import Asked
 
 _COUNTS = {
     "dataset.num_full_disk_copy", "dataset.num_full_copy", "dataset.on_tape", "dataset.has_incomplete_replica",

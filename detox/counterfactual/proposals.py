@@ -6,28 +6,21 @@ Proposals may be wrong, they are all verified (``search.py``); what is not propo
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import partial
 
 import polars as pl
 
-from detox.counterfactual import copies, edits
+from detox.counterfactual import copies, edits, sites
+from detox.counterfactual.asked import Asked
 from detox.counterfactual.costs import YEAR, Change, far
-from detox.counterfactual.inputs import Inputs, Subject, image_newest
+from detox.counterfactual.inputs import image_newest
 from detox.counterfactual.words import ago, moment
-from detox.decisions import Decisions
-from detox.engine import variables
-from detox.given import Given
-from detox.standing import standing
 from inventory.partitions import simple_parts
 from inventory.policy.compiler import in_force, predicate_expression, with_variables
 from inventory.policy.model import Condition, Predicate
 from inventory.policy.times import parse_time
 from inventory.schema import DATASET_STATUSES
-from inventory.units import volume
 
 _ATTRIBUTES = {
     "dataset.last_access": ("last_access", "its last access had been"),
@@ -49,49 +42,11 @@ _FACTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The question: what was decided on the subject of what; ``row``: the dataset's, ``rows``: the subject's in the image."""
-
-    inputs: Inputs
-    decisions: Decisions
-    subject: Subject
-
-    @cached_property
-    def row(self) -> dict[str, Any]:
-        datasets = self.inputs.snapshot.frame("datasets")
-        return datasets.row(by_predicate=pl.col("dataset_id") == self.subject.dataset_id, named=True)
-
-    @cached_property
-    def rows(self) -> pl.DataFrame:
-        return self.subject.rows(self.decisions.image)
-
-    @cached_property
-    def site(self) -> dict[str, Any]:
-        return self.decisions.sites.row(by_predicate=pl.col("site_id") == self.subject.site_id, named=True)
-
-    @cached_property
-    def fate(self) -> str:
-        return self.subject.fate(self.decisions)
-
-    @cached_property
-    def variables(self) -> set[str]:
-        """The variables of lines and order."""
-        return variables(self.inputs.policy)
-
-    def predicates(self, *variables: str) -> Iterator[Predicate]:
-        """Those of the stack on one of the variables."""
-        for line in self.inputs.policy.stack:
-            for predicate in line.condition.predicates if line.condition else ():
-                if predicate.variable in variables:
-                    yield predicate
-
-
 def proposals(asked: Asked) -> list[Change]:
     """All single changes, the least first."""
     found = [
         *_attributes(asked), *_orders(asked), *_computed_rank(asked), *_arrivals(asked), *_locks(asked), *_facts(asked), *_owners(asked),
-        *_dataset_statuses(asked), *_dates(asked), *_quotas(asked), *_site_statuses(asked), *copies.proposals(asked),
+        *_dataset_statuses(asked), *_dates(asked), *sites.quotas(asked), *sites.statuses(asked), *copies.proposals(asked),
     ]  # fmt: skip
     return sorted(found, key=lambda change: (change.cost, change.text))
 
@@ -285,68 +240,3 @@ def _dates(asked: Asked) -> Iterator[Change]:
             since = moment(wanted, "")
         apply = partial(edits.line_dates, number=line.number, until=until, since=since)
         yield Change("date", f"line {line.number}", text, date, moment(wanted, ""), apply, far(away, YEAR))
-
-
-def _quotas(asked: Asked) -> Iterator[Change]:
-    """Quotas at which the site is just not triggered, or stops just before its turn; or is, and does not."""
-    site = asked.site
-    known = set(asked.inputs.snapshot.frame("partitions")["name"])
-    if not known & set(simple_parts(asked.inputs.partitions, asked.inputs.policy.partition)):
-        return
-    before, when, until = (
-        site["occupied_before"],
-        *(_marks_of(one) for one in (asked.inputs.policy.when, asked.inputs.policy.until)),
-    )
-    if asked.fate != "stays":
-        first = asked.rows["gone_at"].min()
-        there = pl.col("gone_at").is_null() | (pl.col("gone_at") >= first)
-        at_site = asked.decisions.image.filter(pl.col("site_id") == asked.subject.site_id)
-        at_turn = int(at_site.filter(there)["size"].sum())
-        wanted = {int(before / mark) + 1 for mark in when} | {int(at_turn / mark) + 1 for mark in until}
-    else:
-        triggers = {max(1, math.ceil(before / mark) - 1) for mark in when}
-        at_turn = site["occupied_after"] - _ahead(asked)
-        reaches = {max(1, int(at_turn / mark)) for mark in until}
-        wanted = triggers | reaches | {min(one, other) for one in triggers for other in reaches} | {1}
-    for value in sorted(wanted - {site["quota"]}):
-        was = "no limit" if site["quota"] < 0 else volume(site["quota"])
-        text = f"the quota of {asked.inputs.policy.partition} at {asked.subject.site} had been {volume(value)} ({value} bytes; it was {was})"
-        apply = partial(edits.quota, site_id=asked.subject.site_id, bytes_=value)
-        scale = site["quota"] if site["quota"] > 0 else max(before, 1)
-        yield Change("quota", "site.quota", text, site["quota"], value, apply, far(value - site["quota"], scale), everywhere=True)  # fmt: skip
-
-
-def _marks_of(conditions: tuple[Condition, ...]) -> set[float]:
-    """Occupancies that conditions on a site compare with."""
-    return {
-        predicate.operand
-        for condition in conditions
-        for predicate in condition.predicates
-        if predicate.variable == "site.occupancy" and isinstance(predicate.operand, float) and predicate.operand > 0
-    }
-
-
-def _ahead(asked: Asked) -> int:
-    """Bytes that would go before it, were its site emptied further."""
-    inputs, image = asked.inputs, asked.decisions.image
-    chosen = image.filter(pl.col("site_id") == asked.subject.site_id).select("dataset_id").unique()
-    local = inputs
-    for name in ("blocks", "dataset_replicas", "block_replicas"):
-        frame = inputs.snapshot.frame(name)
-        local = local.with_table(name, frame.join(chosen, on="dataset_id", how="semi", maintain_order="left"))
-    rows = image.join(chosen, on="dataset_id", how="semi", maintain_order="left")
-    given = Given(local.snapshot, inputs.policy, inputs.facts, rows, image_newest(asked.decisions), inputs.now)
-    found = standing(given, inputs.partitions, asked.subject.site, asked.subject.dataset)
-    return found["ahead"] if found else 0
-
-
-def _site_statuses(asked: Asked) -> Iterator[Change]:
-    conditions = (*asked.inputs.policy.on, *asked.inputs.policy.when, *asked.inputs.policy.until)
-    used = asked.variables | {one.variable for condition in conditions for one in condition.predicates}
-    if "site.status" in used:
-        present = asked.site["status"]
-        for status in ("READY", "WAITROOM", "MORGUE"):
-            if status != present:
-                text = f"the status of {asked.subject.site} had been {status} (it was {present})"
-                apply = partial(edits.site_status, site_id=asked.subject.site_id, status=status)
-                yield Change("site", "site.status", text, present, status, apply, everywhere=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from detox.counterfactual.asked import Asked
 from detox.counterfactual.costs import Change
 from detox.counterfactual.inputs import Inputs, Subject, actions_at, at_moment
-from detox.counterfactual.proposals import Asked, proposals
+from detox.counterfactual.proposals import proposals
 from detox.decisions import Decisions
 
 _GOING = {"Delete", "Dismiss"}

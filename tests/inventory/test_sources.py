@@ -6,8 +6,10 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +19,7 @@ from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused, InventoryError
 from inventory.resolve import applied
 from inventory.snapshot import Snapshot
+from inventory.sources import base
 from inventory.sources.base import Context, SourceFailed, SourceWrong, kinds, make
 from inventory.sources.sanity import believe
 
@@ -362,3 +365,36 @@ def test_an_answer_gone_mad_is_not_believed(rows: list, unknown: int, last: int 
 def test_an_answer_that_is_a_little_less_is_believed() -> None:
     frame = pl.DataFrame({"dataset": ["a", "b"], "num_access": [0, 1]})
     believe(frame, 1, 2, 0.2, 0.5)
+
+
+@dataclass(frozen=True)
+class OwnSource:
+    """An installation's own kind: a rank for one dataset."""
+
+    rank: float = 1.0
+
+    def check(self) -> None:
+        """Anything can work."""
+
+    def provides(self) -> tuple[str, ...]:
+        return ("usage_rank",)
+
+    def fetch(self, context: Context) -> pl.DataFrame:
+        return pl.DataFrame({"dataset": ["/a"], "usage_rank": [self.rank]})
+
+
+def test_an_installed_package_adds_its_own_kind(places, monkeypatch) -> None:
+    entry = EntryPoint("own", "tests.inventory.test_sources:OwnSource", base.PLUGINS)
+    monkeypatch.setattr(base, "entry_points", lambda group: EntryPoints([entry]).select(group=group))
+    kinds.cache_clear()
+    try:
+        assert fetched("own", places, rank=2.5).to_dicts() == [{"dataset": "/a", "usage_rank": 2.5}]
+        with pytest.raises(SourceWrong, match="is not of type"):
+            make("own", {"rank": "high"})
+        taken = EntryPoint("csv", "tests.inventory.test_sources:OwnSource", base.PLUGINS)
+        monkeypatch.setattr(base, "entry_points", lambda group: EntryPoints([taken]).select(group=group))
+        kinds.cache_clear()
+        with pytest.raises(ValueError, match="there is one of that name already"):
+            kinds()
+    finally:
+        kinds.cache_clear()
