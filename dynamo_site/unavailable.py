@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from inventory.errors import InventoryUnavailable
+from inventory.history.segment import HistoryDamaged
 from inventory.parquet import FrameDamaged
 from scheduler.errors import TurnBusy
 
@@ -30,7 +31,7 @@ class UnavailableMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The answer; None for other errors."""
-        if isinstance(error, FrameDamaged):
+        if isinstance(error, FrameDamaged | HistoryDamaged):
             _LOG.error("a kept file is damaged", path=request.path, reason=str(error))
             text = "A file that this is made from is damaged; the server's log says which."
             return _answer(request, text, 500, {})
