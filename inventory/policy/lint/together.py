@@ -105,7 +105,7 @@ def _shared_pairs(shared: pl.DataFrame) -> dict[frozenset[str], str]:
     for (one, other), rows in shared.partition_by("one", "other", as_dict=True, maintain_order=True).items():
         first = rows.row(0, named=True)
         example = f"{first['dataset']}#{first['block']} at {first['site']}"
-        sums = f"{rows['replicas'].sum()} block replicas, {volume(rows['size'].sum())}"
+        sums = f"{rows['replicas'].sum()} block replicas, {volume(float(rows['size'].sum()))}"
         found[frozenset((str(one), str(other)))] = f"{sums}, are in both, e.g. {example}"
     return found
 
