@@ -64,13 +64,9 @@ def verified(checkpoints: Path, progress: Callable[[str], None] = lambda text: N
     else:
         sources["checkpoint"] = lambda: checkpoint.load(newest)
     snapshots: dict[str, Snapshot] = {} if image is None else {"image": image}
-    differences: list[Difference] = []
-    for name, load in sources.items():
-        progress(f"reading {name}")
-        try:
-            snapshots[name] = replayed(load(), version).snapshot()
-        except (SourceUnusable, RecordsDropped, checkpoint.CheckpointDamaged) as error:
-            differences.append(Difference(name, "all", 0, 0, (str(error),)))
+    progress("reading the checkpoint")
+    read, differences = _brought_to(version, sources)
+    snapshots |= read
     progress("replaying the log")
     found, expected = settled(directory(), lambda archive: _from_zero(archive, version, skipped, differences))
     if found is not None:
@@ -78,6 +74,20 @@ def verified(checkpoints: Path, progress: Callable[[str], None] = lambda text: N
     progress("comparing")
     differences += _compared(snapshots, expected)
     return Verdict(version, (*snapshots, "log"), skipped, tuple(differences))
+
+
+def _brought_to(
+    version: int, sources: Mapping[str, Callable[[], Image]]
+) -> tuple[dict[str, Snapshot], list[Difference]]:
+    """The sources at ``version``, and those that cannot be brought there."""
+    snapshots: dict[str, Snapshot] = {}
+    differences: list[Difference] = []
+    for name, load in sources.items():
+        try:
+            snapshots[name] = replayed(load(), version).snapshot()
+        except (SourceUnusable, RecordsDropped, checkpoint.CheckpointDamaged) as error:
+            differences.append(Difference(name, "all", 0, 0, (str(error),)))
+    return snapshots, differences
 
 
 def _from_zero(
