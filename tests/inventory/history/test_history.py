@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shutil
 
 import pytest
 
 from inventory import checkpoint, client
 from inventory.errors import InventoryUnavailable, RecordsDropped, VersionGone
-from inventory.history import archive, asof, compaction, follower
+from inventory.history import archive, asof, compaction, follower, segment
 from inventory.history.past import Past, directory
 from inventory.history.segment import HistoryDamaged
 from inventory.log import records_after
@@ -199,3 +201,43 @@ def test_a_version_that_is_kept_is_not_made_again(inventory, versions):
         inventory.snapshot(version=1)
     assert_equal(client.as_of(1), versions[1])
     assert_equal(client.as_of(head), versions[head])
+
+
+class Died(BaseException):
+    """As a kill: nothing of the writer's own runs after it, but what Python does on the way out."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_a_writer_that_dies_anywhere_loses_and_doubles_nothing(versions, monkeypatch, seed):
+    chance, head = random.Random(seed), max(versions)
+    left = [0]
+
+    def mortal(call):
+        def called(*arguments, **named):
+            left[0] -= 1
+            if left[0] == 0:
+                raise Died
+            return call(*arguments, **named)
+
+        return called
+
+    for name in ("synchronised", "remove", "_digest"):
+        monkeypatch.setattr(segment, name, mortal(getattr(segment, name)))
+    monkeypatch.setattr(segment.os, "replace", mortal(segment.os.replace))
+    monkeypatch.setattr(follower, "remove", mortal(follower.remove))
+    until = 0
+    for _ in range(60):
+        left[0] = chance.randint(1, 60)
+        writer = follower.Historian(directory())
+        with contextlib.suppress(Died):
+            while until < head or writer.position() < head:
+                until = min(head, until + 1)
+                writer.follow(until)
+                writer.merge()
+        left[0] = 0
+    while writer.follow(head) or writer.merge():
+        pass
+    found = Past.of(archive.archive(directory())).records().collect()["sequence"].to_list()
+    assert found == list(range(1, head + 1)) and archive.archive(directory()).end(0) == head
+    assert_equal(asof.as_of(head), versions[head])
