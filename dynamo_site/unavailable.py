@@ -1,4 +1,4 @@
-"""When a page needs the inventory, a turn or Redis and cannot have it now: 503 with when to try again.
+"""When a page needs the inventory, the database, a turn or Redis and cannot have it now: 503 with when to try again.
 
 When a file that it is made from is damaged: 500, and the log says which.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from inventory import database
 from inventory.errors import InventoryUnavailable
 from inventory.history.segment import HistoryDamaged
 from inventory.parquet import FrameDamaged
@@ -35,11 +37,21 @@ class UnavailableMiddleware:
             _LOG.error("a kept file is damaged", path=request.path, reason=str(error))
             text = "A file that this is made from is damaged; the server's log says which."
             return _answer(request, text, 500, {})
-        if not isinstance(error, InventoryUnavailable | TurnBusy):
+        reason = _passing(error)
+        if reason is None:
             return None
-        _LOG.warning("not available", path=request.path, reason=str(error))
-        text = f"Dynamo cannot do this now: {error}. Please try again in {_RETRY_SECONDS} seconds."
+        _LOG.warning("not available", path=request.path, reason=reason)
+        text = f"Dynamo cannot do this now: {reason}. Please try again in {_RETRY_SECONDS} seconds."
         return _answer(request, text, 503, {"Retry-After": str(_RETRY_SECONDS)})
+
+
+def _passing(error: Exception) -> str | None:
+    """Why it cannot be now, if it can be later; nothing of addresses where the database is the reason."""
+    if isinstance(error, InventoryUnavailable | TurnBusy):
+        return str(error)
+    if isinstance(error, DatabaseError) and database.trouble(error) in database.PASSING:
+        return str(database.trouble(error))
+    return None
 
 
 def _answer(request: HttpRequest, text: str, status: int, headers: dict[str, str]) -> HttpResponse:

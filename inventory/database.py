@@ -44,6 +44,9 @@ class Trouble(StrEnum):
 LASTING = frozenset({Trouble.LOST, Trouble.AWAY, Trouble.READ_ONLY, Trouble.FULL, Trouble.OTHER})
 """What meets the next transaction too."""
 
+PASSING = frozenset(Trouble) - {Trouble.PACKET, Trouble.OTHER}
+"""What ends without a change of Dynamo or of its request."""
+
 _NUMBERS = {
     1205: Trouble.CONFLICT, 1213: Trouble.CONFLICT,
     2006: Trouble.LOST, 2013: Trouble.LOST, 2055: Trouble.LOST, 1927: Trouble.LOST, 4031: Trouble.LOST,

@@ -52,5 +52,5 @@ def _make(row: CachedCopyRequest, snapshot: Snapshot, settings: RegistrySettings
             group=row.group, num_copies=row.num_copies, site_patterns=row.sites, first_asked=row.asked, last_asked=now,
             ended=now,
         )  # fmt: skip
-        RequestItem.objects.bulk_create([RequestItem(request=request, item=item) for item in row.items])
-        RequestSite.objects.bulk_create([RequestSite(request=request, site=site) for site in row.sites])
+        RequestItem.objects.bulk_create([RequestItem(request=request, item=item) for item in row.items], batch_size=500)
+        RequestSite.objects.bulk_create([RequestSite(request=request, site=site) for site in row.sites], batch_size=500)

@@ -1,6 +1,7 @@
 """Pages that need what is not there now say so, and when to try again."""
 
 import pytest
+from django.db import OperationalError
 from django.test import RequestFactory
 
 from dynamo_site.unavailable import UnavailableMiddleware
@@ -19,6 +20,14 @@ def test_programs_get_503_with_when_to_try_again(middleware, error):
     answer = middleware.process_exception(RequestFactory().get("/data/x"), error)
     assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "10", "application/json")
     assert str(error) in answer.content.decode()
+
+
+def test_a_database_that_is_away_is_told_without_its_address(middleware):
+    error = OperationalError(2002, "Can't connect to server on 'db.example.org'")
+    answer = middleware.process_exception(RequestFactory().get("/data/x"), error)
+    assert answer.status_code == 503 and "the database does not answer" in answer.content.decode()
+    assert "example.org" not in answer.content.decode()
+    assert middleware.process_exception(RequestFactory().get("/"), OperationalError(1054, "Unknown column")) is None
 
 
 def test_people_get_a_page(middleware):
