@@ -36,7 +36,6 @@ class Backend(Protocol):
 
 
 _chosen: list[Backend] = []
-_committed = 0
 
 
 def snapshot(at_least: int | None = None, version: int | None = None) -> Snapshot:
@@ -46,8 +45,7 @@ def snapshot(at_least: int | None = None, version: int | None = None) -> Snapsho
     """
     if version is not None:
         return _backend().snapshot(version=version)
-    wanted = at_least if _chosen else max(at_least or 0, _committed)
-    return _backend().snapshot(at_least=wanted)
+    return _backend().snapshot(at_least=at_least)
 
 
 def as_of(version: int | None = None, time: int | None = None) -> Snapshot:
@@ -71,11 +69,7 @@ def commit(changes: ChangeSet) -> Commit:
 
     After InventoryUnavailable the change set may or may not be applied: send the same again, it is applied once.
     """
-    global _committed
-    answer = _backend().commit(changes)
-    if not _chosen:
-        _committed = max(_committed, answer.version)
-    return answer
+    return _backend().commit(changes)
 
 
 def status() -> dict[str, Any]:

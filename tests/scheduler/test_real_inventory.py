@@ -23,9 +23,9 @@ def environment(child_environment, empty_redis):
 
 
 @pytest.fixture
-def server(environment, tmp_path, monkeypatch):
+def server(environment, tmp_path):
     # This process remembers what it committed to the server of the test before.
-    monkeypatch.setattr(client, "_committed", 0)
+    client._server.cache_clear()
     log = tmp_path / "inventory.log"
     with running([*MANAGE, "inventory_server"], environment, log):
         until(lambda: "server ready" in log.read_text(), 30, log)
