@@ -65,7 +65,9 @@ class Passes:
 
     def _evaluate(self, datasets: Array) -> Array:
         """Decide again for the replicas in play; returns those with blocks to delete at once."""
-        replicas = self.image.replicas_of(datasets)
+        return self._evaluate_in_play(self.image.replicas_of(datasets))
+
+    def _evaluate_in_play(self, replicas: Array) -> Array:
         replicas = replicas[self.state.in_play[replicas]]
         if not len(replicas):
             return replicas
@@ -158,9 +160,11 @@ class Passes:
         while len(candidates):
             ready = self._waiting_for_nobody(candidates)
             touched.append(self._take(candidates[ready]))
-            self._evaluate(touched[-1])
             candidates = candidates[~ready]
             candidates = candidates[self.triggered[self.image.replica_site[candidates]]]
+            # What is left of those that went in part is looked at when the pass is over.
+            again = np.isin(self.image.replica_dataset[candidates], touched[-1])
+            self._evaluate_in_play(candidates[again])
         self.settle(np.unique(np.concatenate(touched)))
 
     def _waiting_for_nobody(self, candidates: Array) -> Array:

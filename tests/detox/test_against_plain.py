@@ -93,7 +93,8 @@ def test_what_is_deleted_matches_its_line_at_the_moment_it_goes(rng: random.Rand
 
 @pytest.mark.slow
 def test_static_policies_take_in_few_steps_what_goes_one_by_one() -> None:
-    for seed in range(150):
+    # The last ones have replicas of which a part went, and whose rest more deletions of the pass concern.
+    for seed in (*range(100), 2829, 2936, 3801, 3984, 4392):
         case = make_case(random.Random(seed))
         check(replace(case, policy=replace(case.policy, static=True)))
 
