@@ -44,6 +44,7 @@ def test_a_large_change_set_goes_through_a_database_that_takes_one_mebibyte_at_a
         rows = [{"dataset": D, "block": "b1", "lfn": f"/store/{'é' * 400}/{n * 2654435761 % 2**64:x}/{n}", "size": 1}
                 for n in range(6000)]  # fmt: skip
         version = near.commit(changes.put("files", rows)).version
+        near.snapshot(at_least=version)
         until(lambda: near.status()["lag"]["tables"] == 0)
         assert not world.trouble()
         count = world.mariadb.ask("SELECT COUNT(*) FROM away.inventory_file")[0][0]
