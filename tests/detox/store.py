@@ -68,10 +68,15 @@ def dataset(
     }
 
 
-def fill(inventory: Any, *datasets: dict[str, list[dict[str, Any]]], quota: int = 8 * TB) -> None:
-    """Put sites, groups, partitions, quotas and the datasets into the inventory; the guard lets all pass that is deleted of them."""
+def let_all_pass() -> None:
+    """Have the guard let cycles delete what they like."""
     for name in ("guard_site_share", "guard_partition_share"):
         TunedSetting.objects.update_or_create(component="detox", name=name, defaults={"value": 1.0})
+
+
+def fill(inventory: Any, *datasets: dict[str, list[dict[str, Any]]], quota: int = 8 * TB) -> None:
+    """Put sites, groups, partitions, quotas and the datasets into the inventory; the guard lets all pass that is deleted of them."""
+    let_all_pass()
     quotas = [{"site": site["name"], "partition": "AnalysisOps", "quota": quota} for site in SITES]
     inventory.put(groups=GROUPS, sites=SITES, partitions=PARTITIONS, quotas=quotas)
     for rows in datasets:
