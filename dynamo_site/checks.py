@@ -14,7 +14,7 @@ _SCHEMES = ("unix://", "redis://", "rediss://", "sentinel://")
 _SHORTEST_TOKEN = 16
 
 
-@register
+@register("dynamo")
 def check_redis_url(**_: Any) -> list[CheckMessage]:
     """The form of ``REDIS_URL``."""
     if not settings.REDIS_URL.startswith(_SCHEMES):
@@ -30,7 +30,7 @@ def check_redis_url(**_: Any) -> list[CheckMessage]:
     return []
 
 
-@register
+@register("dynamo")
 def check_metrics(**_: Any) -> list[CheckMessage]:
     """Who may read the metrics."""
     found: list[CheckMessage] = []

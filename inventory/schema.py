@@ -37,6 +37,8 @@ class Column:
     """One column: ``unit`` is "bytes", "seconds" … or empty; ``nullable`` says whether null has a meaning.
 
     ``packed``: how its texts are kept (``packed/``): as they are, "repeated" ones once, or names made of a UUID as 16 bytes.
+    ``longest``: characters that a text may have, so that it fits the database's column and, escaped, the smallest packet;
+    0: no limit of its own (an LFN's parts have ``MAX_LFN`` together).
     """
 
     name: str
@@ -45,6 +47,7 @@ class Column:
     unit: str = ""
     nullable: bool = False
     packed: Packing = "plain"
+    longest: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,20 @@ class Table:
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
     @functools.cached_property
+    def longest(self) -> dict[str, int]:
+        """Characters that the texts may have, by column."""
+        return {column.name: column.longest for column in self.columns if column.longest}
+
+    @functools.cached_property
     def chunked(self) -> bool:
         return "dataset_id" in self.schema
 
 
 def _column(
     name: str, dtype: pl.DataType | type[pl.DataType], description: str, unit: str = "", nullable: bool = False,
-    packed: Packing = "plain",
+    packed: Packing = "plain", longest: int = 0,
 ) -> Column:  # fmt: skip
-    return Column(name, dtype, description, unit, nullable, packed)
+    return Column(name, dtype, description, unit, nullable, packed, longest)
 
 
 _DATASET = _column("dataset_id", pl.UInt32, "dataset")
@@ -88,7 +96,7 @@ _TABLES = (
         ("group_id",),
         (
             _GROUP,
-            _column("name", pl.String, "unique name; group 0 is called None and always exists"),
+            _column("name", pl.String, "unique name; group 0 is called None and always exists", longest=128),
             _column("level", OwnershipLevel, "level at which the group owns data"),
         ),
         "owners of replicas",
@@ -98,11 +106,14 @@ _TABLES = (
         ("site_id",),
         (
             _SITE,
-            _column("name", pl.String, "unique name"),
-            _column("host", pl.String, "storage element's host"),
+            _column("name", pl.String, "unique name", longest=128),
+            _column("host", pl.String, "storage element's host", longest=512),
             _column("storage_type", StorageType, "kind of storage"),
             _column(
-                "backend", pl.String, "URL of the storage's root, e.g. root://host:1094//store-root or file:///path"
+                "backend",
+                pl.String,
+                "URL of the storage's root, e.g. root://host:1094//store-root or file:///path",
+                longest=1024,
             ),
             _column("status", SiteStatus, "whether the site can be used"),
         ),
@@ -113,13 +124,17 @@ _TABLES = (
         ("site_id", "protocol", "position"),
         (
             _SITE,
-            _column("protocol", pl.String, "access protocol, e.g. root, file, davs"),
+            _column("protocol", pl.String, "access protocol, e.g. root, file, davs", longest=64),
             _column("position", pl.UInt16, "rules are tried in this order"),
             _column(
-                "chain", pl.String, "protocol whose result is this rule's input; null: the LFN itself", nullable=True
+                "chain",
+                pl.String,
+                "protocol whose result is this rule's input; null: the LFN itself",
+                nullable=True,
+                longest=64,
             ),
-            _column("lfn_pattern", pl.String, "regular expression over the whole input"),
-            _column("pfn_template", pl.String, "result with {0}-style captures"),
+            _column("lfn_pattern", pl.String, "regular expression over the whole input", longest=4096),
+            _column("pfn_template", pl.String, "result with {0}-style captures", longest=4096),
         ),
         "rules that map an LFN to a physical name at a site",
     ),
@@ -128,8 +143,8 @@ _TABLES = (
         ("partition_id",),
         (
             _column("partition_id", pl.UInt16, "partition"),
-            _column("name", pl.String, "unique name; may hold blanks"),
-            _column("definition", pl.String, "condition over block replicas, or [A, B] for a union"),
+            _column("name", pl.String, "unique name; may hold blanks", longest=128),
+            _column("definition", pl.String, "condition over block replicas, or [A, B] for a union", longest=65_536),
         ),
         "partitions of the storage",
     ),
@@ -148,10 +163,12 @@ _TABLES = (
         ("dataset_id",),
         (
             _DATASET,
-            _column("name", pl.String, "unique name"),
+            _column("name", pl.String, "unique name", longest=512),
             _column("status", DatasetStatus, "production status"),
-            _column("data_type", pl.String, "e.g. mc, data", packed="repeated"),
-            _column("software_version", pl.String, "X_Y_Z or X_Y_Z_suffix", nullable=True, packed="repeated"),
+            _column("data_type", pl.String, "e.g. mc, data", packed="repeated", longest=512),
+            _column(
+                "software_version", pl.String, "X_Y_Z or X_Y_Z_suffix", nullable=True, packed="repeated", longest=512
+            ),
             _column("is_open", pl.Boolean, "may get further blocks"),
             _column("last_update", pl.Int64, "last change of content", "seconds"),
             _column("usage_rank", pl.Float64, "given rank; null: computed from use", nullable=True),
@@ -168,7 +185,7 @@ _TABLES = (
         (
             _DATASET,
             _BLOCK,
-            _column("name", pl.String, "unique within the dataset", packed="uuid"),
+            _column("name", pl.String, "unique within the dataset", packed="uuid", longest=255),
             _column("size", pl.Int64, "sum of its files", "bytes"),
             _column("num_files", pl.UInt32, "number of its files, known one by one or not"),
             _column("is_open", pl.Boolean, "may get further files"),
@@ -239,4 +256,7 @@ TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
 
 def empty_frame(name: str) -> pl.DataFrame:
     """An empty frame of the table ``name``."""
-    return pl.DataFrame(schema=TABLES[name].schema)
+    return _EMPTY[name].clone()
+
+
+_EMPTY = {name: pl.DataFrame(schema=table.schema) for name, table in TABLES.items()}

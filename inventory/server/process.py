@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import resource
 import socket
@@ -116,6 +117,8 @@ class ServerProcess:
             ]
             for thread in threads:
                 thread.start()
+            # What is there now stays to the end: looking through it again and again would hold up commits.
+            gc.freeze()
             ready(self.status())
             self._stop.wait()
             server.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,6 +15,8 @@ from inventory.settings import inventory_settings
 
 
 class Command(BaseCommand):
+    # Of the settings only: to check all pages takes as long as to start.
+    requires_system_checks: ClassVar[list[str]] = ["dynamo"]  # type: ignore[misc]
     help = "Serve the inventory: take change sets, keep the image, tables and checkpoints. SIGTERM or Ctrl-C ends it cleanly."
 
     def add_arguments(self, parser: CommandParser) -> None:
