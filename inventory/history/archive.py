@@ -35,6 +35,10 @@ class Archive:
         """Bytes."""
         return sum(segment.size for segment in self.segments)
 
+    def is_there(self) -> bool:
+        """Whether no segment was merged into another one meanwhile."""
+        return all(segment.directory.exists() for segment in self.segments)
+
     def end(self, after: int) -> int:
         """The last record of those that follow ``after`` without a gap; ``after`` itself when there is none."""
         for segment in self.segments:
@@ -99,8 +103,11 @@ def settled(directory: Path, work: Callable[[Archive], Result]) -> Result:
         now = archive(directory)
         try:
             return work(now)
+        except HistoryDamaged:
+            if now.is_there():
+                raise
         except (OSError, pl.exceptions.PolarsError) as error:
-            if all(segment.directory.exists() for segment in now.segments):
+            if now.is_there():
                 raise HistoryDamaged(f"the history in {directory} cannot be read: {error}") from error
     raise HistoryDamaged(
         f"the history in {directory} changes all the time: is there more than one server that writes it?"

@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import Max, Sum
 
 from inventory import checkpoint, followers
-from inventory.history.archive import archive
-from inventory.history.follower import DROPPED, Historian, dropped
+from inventory.history.archive import Archive, settled
+from inventory.history.follower import DROPPED, dropped, position
 from inventory.log_models import FollowerPosition, UpdatePart, UpdateRecord
 
 DAY = 86_400
@@ -47,11 +47,15 @@ def limits(checkpoints: Path, history: Path, keep_days: float, now: int) -> Limi
     Raises HistoryDamaged, HistoryForeign.
     """
     old = UpdateRecord.objects.filter(time__lte=now - keep_days * DAY).aggregate(last=Max("sequence"))["last"] or 0
-    found = Limits(followers.position(), _good_checkpoint(checkpoints), Historian(history).position(), old)
-    for segment in archive(history).segments:
-        if segment.last > dropped() and segment.first <= found.last:
-            segment.check()
+    found = Limits(followers.position(), _good_checkpoint(checkpoints), position(history), old)
+    settled(history, lambda archive: _check(archive, dropped(), found.last))
     return found
+
+
+def _check(archive: Archive, after: int, until: int) -> None:
+    for segment in archive.segments:
+        if segment.last > after and segment.first <= until:
+            segment.check()
 
 
 def ask(sequence: int) -> None:

@@ -42,16 +42,17 @@ def dropped() -> int:
     return 0 if row is None else row.sequence
 
 
+def position(directory: Path) -> int:
+    """Everything that the log may drop is in the history up to this record; only reads. Raises HistoryForeign."""
+    return _ours(directory).end(dropped())
+
+
 class Historian:
     """The writer of the history in ``directory``; there must be one only."""
 
     def __init__(self, directory: Path, full_bytes: int = FULL_BYTES) -> None:
         self.directory, self._full = directory, full_bytes
         self._tidied = False
-
-    def position(self) -> int:
-        """Everything that the log may drop is here up to this record. Raises HistoryForeign."""
-        return self._archive().end(dropped())
 
     def follow(self, until: int) -> int:
         """Write the first records up to ``until`` that are not here as one segment; how many. Raises OSError, HistoryForeign."""
@@ -89,9 +90,7 @@ class Historian:
     def _archive(self) -> Archive:
         if not self._tidied:
             self._tidy()
-        now = archive(self.directory)
-        require_ours(now)
-        return now
+        return _ours(self.directory)
 
     def _remove_replaced(self) -> None:
         """Damaged segments of which everything is there again."""
@@ -129,6 +128,12 @@ def mergeable(segments: Sequence[Segment], full: int = FULL_BYTES) -> list[Segme
 
 def _tier(segment: Segment) -> int:
     return int(math.log(max(segment.size, _SMALL_BYTES) / _SMALL_BYTES, _FAN))
+
+
+def _ours(directory: Path) -> Archive:
+    now = archive(directory)
+    require_ours(now)
+    return now
 
 
 def require_ours(now: Archive) -> None:

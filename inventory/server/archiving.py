@@ -9,7 +9,7 @@ import structlog
 
 from inventory.errors import InventoryError, RecordsDropped
 from inventory.history import compaction
-from inventory.history.follower import Historian, HistoryForeign
+from inventory.history.follower import Historian, HistoryForeign, position
 from inventory.history.segment import HistoryDamaged
 from inventory.settings import InventorySettings
 
@@ -41,10 +41,10 @@ class Archiver:
 
     def _step(self, version: int, at_once: bool) -> float:
         if self.position is None:
-            self.position = self._historian.position()
+            self.position = position(self._history)
         if self._is_due(version, at_once):
             written = self._historian.follow(version)
-            self.position = self._historian.position()
+            self.position = position(self._history)
             if self.position >= version:
                 self._last = time.monotonic()
             while not at_once and self._historian.merge():

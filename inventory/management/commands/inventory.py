@@ -9,7 +9,19 @@ from django.db import DatabaseError
 from inventory.subcommands import SubcommandsCommand
 
 _PACKAGE = "inventory.commands"
-_ORDER = ("load", "export", "status", "verify", "history", "compact", "query", "set", "partitions", "quota", "path-rules")
+_ORDER = (
+    "load",
+    "export",
+    "status",
+    "verify",
+    "history",
+    "compact",
+    "query",
+    "set",
+    "partitions",
+    "quota",
+    "path-rules",
+)
 
 
 class Command(SubcommandsCommand):

@@ -8,7 +8,7 @@ from pathlib import Path
 from inventory import checkpoint, followers, log, remote
 from inventory.history.archive import archive
 from inventory.history.asof import image_at
-from inventory.history.follower import Historian
+from inventory.history.follower import Historian, position
 from inventory.history.past import Past
 from inventory.image import Image
 from inventory.leader import Leader
@@ -199,7 +199,7 @@ def _finish(schedule: Schedule, places: Places, verdict: Judge, journal: Journal
     verdict.tables()
     verdict.host(places, readable=True)
     verdict.history(places)
-    for what, version in {"tables": followers.position(), "history": historian.position(),
+    for what, version in {"tables": followers.position(), "history": position(places.history),
                           "checkpoint": writer.version, "log": verdict.head.version, "image": leader.image.version}.items():  # fmt: skip
         if version != TRANSACTIONS:
             journal.problem(f"{what} is at {version} after {TRANSACTIONS} change sets")

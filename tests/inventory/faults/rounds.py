@@ -22,7 +22,7 @@ from inventory.errors import (
     TurnLost,
 )
 from inventory.history import follower as history
-from inventory.history.follower import Historian
+from inventory.history.follower import Historian, position
 from inventory.image import Image
 from inventory.leader import Leader
 from inventory.log import Commit
@@ -196,7 +196,7 @@ class Server:
     def _history(self, _: int) -> None:
         with self._trouble("history"), self._effects.within("history"):
             while self._historian.follow(self.leader.image.version):
-                self._journal.note("history", self._historian.position())
+                self._journal.note("history", position(self._places.history))
             self._historian.merge()
 
     def _recover(self, _: int) -> None:

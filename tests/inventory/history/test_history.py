@@ -100,8 +100,35 @@ def test_what_a_dead_writer_left_does_no_harm(versions, historian):
     (directory() / ".1-9.tmp" / "records.parquet").write_text("half")
     assert_equal(asof.as_of(head), versions[head])
     again = follower.Historian(directory())
-    assert again.position() == head and again.follow(head) == 0
+    assert follower.position(directory()) == head and again.follow(head) == 0
     assert not list(directory().glob(".*")) and not archive.archive(directory()).covered
+
+
+def test_who_asks_how_far_the_history_is_leaves_alone_what_is_being_written(versions, historian):
+    written(historian, max(versions))
+    scratch = directory() / ".1-9.tmp"
+    scratch.mkdir()
+    (scratch / "records.parquet").write_text("half")
+    assert follower.position(directory()) == max(versions)
+    assert (scratch / "records.parquet").read_text() == "half"
+
+
+def test_segments_that_are_merged_while_they_are_checked_are_not_damaged(
+    inventory, versions, historian, places, monkeypatch
+):
+    inventory.follow()
+    checkpoint.Checkpoints(places / "checkpoint").write(inventory.leader.image)
+    written(historian, max(versions), piece=1)
+    check = segment.Segment.check
+
+    def checked(one):
+        monkeypatch.setattr(segment.Segment, "check", check)
+        while historian.merge():
+            pass
+        one.check()
+
+    monkeypatch.setattr(segment.Segment, "check", checked)
+    assert compaction.limits(places / "checkpoint", directory(), 0, inventory.leader.clock()).last == max(versions)
 
 
 def test_a_segment_that_is_gone_or_damaged_is_written_again_from_the_log(versions, historian):
@@ -114,7 +141,7 @@ def test_a_segment_that_is_gone_or_damaged_is_written_again_from_the_log(version
     again = follower.Historian(directory())
     while again.follow(head):
         pass
-    assert again.position() == head and not archive.archive(directory()).damaged
+    assert follower.position(directory()) == head and not archive.archive(directory()).damaged
     assert_equal(asof.as_of(head - 1), versions[head - 1])
 
 
@@ -185,7 +212,7 @@ def test_without_history_what_was_dropped_cannot_be_had(inventory, versions, his
     client.commit(small(token=1))
     again = follower.Historian(directory())
     again.follow(head + 1)
-    assert again.position() == head + 1 and archive.archive(directory()).segments[0].first == head + 1
+    assert follower.position(directory()) == head + 1 and archive.archive(directory()).segments[0].first == head + 1
 
 
 def test_the_inventory_of_a_time(inventory, places):
@@ -231,7 +258,7 @@ def test_a_writer_that_dies_anywhere_loses_and_doubles_nothing(versions, monkeyp
         left[0] = chance.randint(1, 60)
         writer = follower.Historian(directory())
         with contextlib.suppress(Died):
-            while until < head or writer.position() < head:
+            while until < head or follower.position(directory()) < head:
                 until = min(head, until + 1)
                 writer.follow(until)
                 writer.merge()
