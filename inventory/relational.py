@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 from django.db import models
 
-from inventory.schema import DATASET_STATUSES, OWNERSHIP_LEVELS, SITE_STATUSES, STORAGE_TYPES
+from inventory.schema import DATASET_STATUSES, OWNERSHIP_LEVELS, SITE_STATUSES, STORAGE_TYPES, TABLES
 
 
 def _choices(values: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -39,14 +39,14 @@ class _Named(_Row):
 class Group(_Named):
     """Owner of replicas."""
 
-    name = models.CharField(max_length=128, unique=True)
+    name = models.CharField(max_length=TABLES["groups"].longest["name"], unique=True)
     level = models.CharField(max_length=16, choices=_choices(OWNERSHIP_LEVELS))
 
 
 class Site(_Named):
     """Storage site."""
 
-    name = models.CharField(max_length=128, unique=True)
+    name = models.CharField(max_length=TABLES["sites"].longest["name"], unique=True)
     host = models.TextField(blank=True)
     storage_type = models.CharField(max_length=16, choices=_choices(STORAGE_TYPES))
     backend = models.TextField(blank=True)
@@ -67,7 +67,7 @@ class PathRule(_Row):
 class Partition(_Named):
     """Partition of the storage."""
 
-    name = models.CharField(max_length=128, unique=True)
+    name = models.CharField(max_length=TABLES["partitions"].longest["name"], unique=True)
     definition = models.TextField()
 
 
@@ -82,7 +82,7 @@ class Quota(_Row):
 class Dataset(_Named):
     """Dataset."""
 
-    name = models.CharField(max_length=512, unique=True)
+    name = models.CharField(max_length=TABLES["datasets"].longest["name"], unique=True)
     status = models.CharField(max_length=16, choices=_choices(DATASET_STATUSES))
     data_type = models.TextField()
     software_version = models.TextField(null=True)
@@ -98,7 +98,7 @@ class Block(_Named):
     """Block of a dataset."""
 
     dataset = _reference("inventory.Dataset", "blocks")
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=TABLES["blocks"].longest["name"])
     size = models.BigIntegerField()
     num_files = models.BigIntegerField()
     is_open = models.BooleanField()

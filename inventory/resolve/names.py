@@ -7,10 +7,10 @@ import polars as pl
 from inventory.errors import Problem
 from inventory.policy.errors import nearest
 from inventory.resolve.workspace import Workspace
-from inventory.schema import MAX_LFN
+from inventory.schema import MAX_LFN, TABLES
 from inventory.snapshot import split_lfn
 
-LENGTHS = {"groups": 128, "sites": 128, "partitions": 128, "datasets": 512, "blocks": 255}
+LENGTHS = {name: table.longest["name"] for name, table in TABLES.items() if "name" in table.longest}
 """Longest names, in characters."""
 
 _PARENTS = {"dataset": "datasets", "site": "sites", "group": "groups", "partition": "partitions"}

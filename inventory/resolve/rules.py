@@ -6,6 +6,7 @@ import re
 
 import polars as pl
 
+from inventory.changes import KEYS
 from inventory.errors import Problem
 from inventory.policy.errors import PolicyError
 from inventory.policy.parser import parse_condition
@@ -16,7 +17,7 @@ from inventory.schema import MAX_FILE_SIZE, TABLES
 
 def check(space: Workspace) -> None:
     """Note every breach of a rule."""
-    for rule in (_amounts, _lfns, _replicas, _replica_files, _groups, _partitions, _path_rules):
+    for rule in (_amounts, _texts, _lfns, _replicas, _replica_files, _groups, _partitions, _path_rules):
         rule(space)
 
 
@@ -39,6 +40,17 @@ def _note(space: Workspace, table: str, column: str, rows: pl.DataFrame, what: s
     for row in rows.iter_rows(named=True):
         named = " ".join(str(row[label]) for label in labels)
         space.problems.append(Problem(table, f"{named}: {column} {row[f'{column}_given']} is {what}"))
+
+
+def _texts(space: Workspace) -> None:
+    """Texts fit the database's columns and statements: what the log has, the tables have to take."""
+    for table, rows in space.given.items():
+        longest = TABLES[table].longest
+        for column in [name for name in longest if name != "name" and name in rows.columns]:
+            long = rows.filter(pl.col(column).str.len_chars() > longest[column])
+            for *key, text in long.select(*KEYS[table], pl.col(column).alias("_text")).iter_rows():
+                what = f"{column} has {len(text)} characters, {longest[column]} are allowed"
+                space.refuse(table, [f"{' '.join(map(str, key))}: {what}"])
 
 
 def _lfns(space: Workspace) -> None:

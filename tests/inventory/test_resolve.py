@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from inventory.changes import ChangeSet
+from inventory.database import LEAST_PACKET
 from inventory.errors import ChangeRefused
 from inventory.partitions import definitions, simple_parts
 from inventory.resolve import applied, resolve
@@ -279,7 +280,9 @@ def test_a_snapshot_is_not_changed_by_what_is_made_of_it(start):
     ({"A": "site.name == a\nsite.name == b"}, "a condition is one line"), ({"A": "\0"}, "out of place"),
 ])  # fmt: skip
 def test_partitions_of_no_use_are_refused_with_the_reason(given: dict[str, str], told: str) -> None:
-    changes = ChangeSet("test", 1).put("partitions", [{"name": name, "definition": text} for name, text in given.items()])
+    changes = ChangeSet("test", 1).put(
+        "partitions", [{"name": name, "definition": text} for name, text in given.items()]
+    )
     with pytest.raises(ChangeRefused) as error:
         applied(Snapshot.from_frames({}), changes, 1_700_000_000)
     assert told in str(error.value)
@@ -287,6 +290,36 @@ def test_partitions_of_no_use_are_refused_with_the_reason(given: dict[str, str],
 
 def test_unions_of_unions_and_names_with_blanks_are_fine() -> None:
     rows = {"IB RelVal": "site.name == a", "B": "site.name == b", "Both": "[IB RelVal, B]", "All": "[Both, B]"}
-    changes = ChangeSet("test", 1).put("partitions", [{"name": name, "definition": text} for name, text in rows.items()])
+    changes = ChangeSet("test", 1).put(
+        "partitions", [{"name": name, "definition": text} for name, text in rows.items()]
+    )
     snapshot = applied(Snapshot.from_frames({}), changes, 1_700_000_000)
     assert simple_parts(definitions(snapshot), "All") == ("IB RelVal", "B")
+
+
+@pytest.mark.parametrize(("table", "row", "column"), [
+    ("sites", {"name": "T2_Z"}, "host"), ("sites", {"name": "T2_Z"}, "backend"),
+    ("datasets", {"name": "/Z/z/RAW"}, "data_type"), ("datasets", {"name": "/Z/z/RAW"}, "software_version"),
+    ("path_rules", {"site": "T2_A", "protocol": "root", "position": 1, "lfn_pattern": "(.*)", "pfn_template": "x"}, "chain"),
+    ("path_rules", {"site": "T2_A", "position": 1, "lfn_pattern": "(.*)", "pfn_template": "x"}, "protocol"),
+    ("path_rules", {"site": "T2_A", "protocol": "root", "position": 1, "pfn_template": "x"}, "lfn_pattern"),
+    ("path_rules", {"site": "T2_A", "protocol": "root", "position": 1, "lfn_pattern": "(.*)"}, "pfn_template"),
+    ("partitions", {"name": "Z"}, "definition"),
+])  # fmt: skip
+def test_texts_that_the_database_cannot_take_are_refused_with_their_length(start, table, row, column):
+    longest = TABLES[table].longest[column]
+    text = "site.name == ".ljust(longest, "a")
+    change(start, {table: [row | {column: text}]})
+    with pytest.raises(ChangeRefused) as error:
+        change(start, {table: [row | {column: text + "a"}]})
+    assert f"{column} has {longest + 1} characters, {longest} are allowed" in str(error.value)
+    assert len(str(error.value)) < 2000
+
+
+def test_every_text_has_a_length_that_one_statement_takes():
+    lfn = {("files", "directory"), ("files", "base_name")}
+    texts = {(name, column.name): column.longest for name, table in TABLES.items() for column in table.columns
+             if column.dtype == pl.String}  # fmt: skip
+    assert {place for place, longest in texts.items() if not longest} == lfn
+    # Four bytes a character, each escaped.
+    assert all(sum(table.longest.values()) * 8 < LEAST_PACKET for table in TABLES.values())

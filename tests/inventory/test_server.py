@@ -286,10 +286,14 @@ def test_a_version_opened_anew_stays_open_for_the_whole_time(monkeypatch):
         monkeypatch.setattr("inventory.server.pins.time.monotonic", lambda seconds=seconds: float(seconds))
         pins.open(opened)
         pins.clean()
+    monkeypatch.setattr("inventory.server.pins.time.monotonic", lambda: 1500.0)
     assert pins.snapshot(1) is first
     monkeypatch.setattr("inventory.server.pins.time.monotonic", lambda: 1950.0)
     pins.clean()
-    assert len(pins) == 1
-    pins.close([1, 2, 2, 7])
+    assert len(pins) == 1, "nobody fetched from the second since 1000"
     with pytest.raises(VersionGone):
         pins.snapshot(2)
+    pins.close([1, 2, 7])
+    assert pins.snapshot(1) is first, "another reader has it open"
+    pins.close([1])
+    assert len(pins) == 0
