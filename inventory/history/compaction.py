@@ -44,8 +44,11 @@ class Limits:
 def limits(checkpoints: Path, history: Path, keep_days: float, now: int) -> Limits:
     """What can go, with every file of checkpoint and history that it rests on read and checked.
 
+    Rows are as old as the newest record finds them: a clock that jumps ahead of ``now`` makes nothing old.
     Raises HistoryDamaged, HistoryForeign.
     """
+    newest = UpdateRecord.objects.order_by("-sequence").values_list("time", flat=True).first()
+    now = now if newest is None else min(now, newest)
     old = UpdateRecord.objects.filter(time__lte=now - keep_days * DAY).aggregate(last=Max("sequence"))["last"] or 0
     found = Limits(followers.position(), _good_checkpoint(checkpoints), position(history), old)
     settled(history, lambda archive: _check(archive, dropped(), found.last))

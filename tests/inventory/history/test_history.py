@@ -184,6 +184,16 @@ def test_nothing_is_dropped_that_is_young_or_that_a_follower_lacks(inventory, ve
     assert compaction.limits(places / "checkpoint", directory(), 0, inventory.leader.clock()).last == 0
 
 
+def test_a_clock_that_is_ahead_makes_no_row_old(inventory, versions, historian, places):
+    compacted(inventory, historian, places, keep=1)
+    ahead = inventory.leader.clock() + 400 * compaction.DAY
+    assert compaction.limits(places / "checkpoint", directory(), 1, ahead).last == 0
+    # Once time has really passed, there is a record of it.
+    inventory.leader.clock = lambda: ahead
+    inventory.commit(small(token=1))
+    assert compaction.limits(places / "checkpoint", directory(), 1, ahead).last == max(versions)
+
+
 def test_dropping_goes_on_where_it_was_killed(inventory, versions, historian, places, monkeypatch):
     monkeypatch.setattr(compaction, "BATCH_RECORDS", 5)
 
