@@ -91,7 +91,15 @@ def requests_by_status() -> dict[str, int]:
 
 def alarms(now: datetime) -> list[str]:
     """What needs a person, in words, the most urgent first."""
-    return [*_failed_runs(now), *_refused_cycles(), *versions.alarms(), *_check_alarms(), *_sources(now), *_held(), *_old_operations(now)]
+    return [
+        *_failed_runs(now),
+        *_refused_cycles(),
+        *versions.alarms(),
+        *_check_alarms(),
+        *_sources(now),
+        *_held(),
+        *_old_operations(now),
+    ]
 
 
 def _refused_cycles() -> list[str]:

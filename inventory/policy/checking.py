@@ -126,9 +126,7 @@ def read_text(path: Path) -> tuple[str, str]:
     except OSError as error:
         return "", f"cannot be read: {error.strerror}"
     except ValueError as error:
-        return "", _NOT_TEXT if isinstance(
-            error, UnicodeDecodeError
-        ) else "cannot be read: no file has such a name"
+        return "", _NOT_TEXT if isinstance(error, UnicodeDecodeError) else "cannot be read: no file has such a name"
 
 
 def _checked(path: Path, text: str, why: str, world: World) -> FileReport:

@@ -19,7 +19,19 @@ def addresses(filled: Filled) -> list[str]:
         "detox-cycle": filled.deleting, "detox-policy": filled.deleting, "dealer-cycle": filled.dealer, "request": filled.request,
         "check": filled.check, "run": filled.run,
     }  # fmt: skip
-    lists = ("front", "detox-lines", "requests", "locks", "files", "activity", "checks", "runs", "sources", "statistics", "dealer-rules")
+    lists = (
+        "front",
+        "detox-lines",
+        "requests",
+        "locks",
+        "files",
+        "activity",
+        "checks",
+        "runs",
+        "sources",
+        "statistics",
+        "dealer-rules",
+    )
     return [
         *(reverse(name) for name in lists), *(reverse(name, args=[number]) for name, number in of.items()),
         reverse("detox-cycle", args=[filled.after]), reverse("detox-cycle", args=[filled.test]),

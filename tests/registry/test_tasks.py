@@ -41,7 +41,11 @@ def test_the_injection_task_takes_no_turn_for_nothing(filled, empty_redis, admin
 
 
 def test_the_tasks_are_on_schedule() -> None:
-    assert {schedule.task for schedule in tasks.SCHEDULES} == {"registry.inject", "registry.track", "registry.read_sources"}
+    assert {schedule.task for schedule in tasks.SCHEDULES} == {
+        "registry.inject",
+        "registry.track",
+        "registry.read_sources",
+    }
 
 
 @pytest.mark.slow

@@ -59,7 +59,10 @@ def test_json_tells_the_same(files: Path) -> None:
         call_command("policy", "check", str(files / "bad.txt"), "--json", stdout=out)
     report = json.loads(out.getvalue())[0]
     assert (report["usable"], report["kind"]) == (False, "policy")
-    assert [(one["code"], one["line"], one["column"]) for one in report["findings"]] == [("DL001", 5, 1), ("DL001", 6, 24)]
+    assert [(one["code"], one["line"], one["column"]) for one in report["findings"]] == [
+        ("DL001", 5, 1),
+        ("DL001", 6, 24),
+    ]
 
 
 def told(*arguments: str) -> tuple[list[dict], int]:
@@ -176,7 +179,13 @@ def test_names_are_held_against_the_inventory(files: Path, inventory, tmp_path_f
     site = {"name": "T2_A", "storage_type": "DISK", "status": "READY"}
     dataset = {"name": "/a/b/RAW"}
     inventory.put(sites=[site], groups=[{"name": "AnalysisOps", "level": "Dataset"}], datasets=[dataset])
-    lines = ("Protect site.name == T2_B", "Protect blockreplica.owner == AnalysisOp", "Protect dataset.name == /a/*/RAW", "Ignore dataset.name == /*/AOD", "Ignore dataset.name =~ /[b-z]")
+    lines = (
+        "Protect site.name == T2_B",
+        "Protect blockreplica.owner == AnalysisOp",
+        "Protect dataset.name == /a/*/RAW",
+        "Ignore dataset.name == /*/AOD",
+        "Ignore dataset.name =~ /[b-z]",
+    )
     (files / "other.txt").write_text(policy(*lines))
     expected = [
         ("DL303", 1, "no partition 'P' exists"), ("DL301", 5, "no site is called 'T2_B' (did you mean T2_A?)"),
