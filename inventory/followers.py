@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import polars as pl
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from inventory import database, log
 from inventory.errors import InventoryError
@@ -20,6 +21,9 @@ TABLES_FOLLOWER = "tables"
 
 STEP_ROWS = 20_000
 """Rows that one transaction writes: on SQLite all other writers wait for it."""
+
+LONGEST_PAUSE = 0.12
+"""Seconds between two such transactions: who waits for SQLite's lock looks for it each 0.1 s, and gets it in no other way."""
 
 _BATCH = 500
 _STATEMENT_BYTES = database.LEAST_PACKET // 2
@@ -53,11 +57,14 @@ def apply(record: log.Record) -> int:
     """
     steps = list(_steps(record.delta))
     while True:
+        started = time.monotonic()
         step = database.repeated(lambda: _apply_step(record, steps), f"record {record.sequence} into the tables")
         if step is None:
             return 0
         if step == 0:
             return 1
+        if connection.vendor == "sqlite":
+            time.sleep(min(time.monotonic() - started, LONGEST_PAUSE))
 
 
 def _apply_step(record: log.Record, steps: list[Delta]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
 from inventory import followers, log
 from inventory.changes import ChangeSet
@@ -52,6 +53,23 @@ def test_a_follower_that_dies_at_any_step_goes_on_where_it_was(inventory, monkey
             break
     assert equal(followers.read_tables(), inventory.leader.image)
     assert next(deaths) > 50
+
+
+def test_others_get_at_the_database_between_the_pieces_of_a_long_record(inventory, monkeypatch):
+    monkeypatch.setattr(followers, "STEP_ROWS", 2)
+    inventory.commit(small())
+    (record,) = log.records_after(0)
+    steps, real = [], followers.time.sleep
+
+    def pausing(seconds):
+        steps.append((FollowerPosition.objects.get().step, 0 < seconds <= followers.LONGEST_PAUSE))
+        real(seconds)
+
+    monkeypatch.setattr(followers.time, "sleep", pausing)
+    followers.apply(record)
+    # SQLite hands its lock to nobody: who waits only looks for it now and then.
+    expected = len(list(followers._steps(record.delta))) - 1 if connection.vendor == "sqlite" else 0
+    assert steps == [(number, True) for number in range(1, expected + 1)]
 
 
 def test_tables_within_a_record_are_brought_to_its_end_before_they_are_read(inventory, monkeypatch):
