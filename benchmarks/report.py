@@ -3,7 +3,8 @@
     python -m benchmarks.report [NAME ...] [--datasets N ...]   measure, keep the figures, write the page
     python -m benchmarks.report --render                        write the page again from the figures kept
 
-Each benchmark runs in a process of its own. The figures are kept in ``benchmarks/figures.json`` as they were printed, so that
+Each benchmark runs in a process of its own; BENCHMARK_DATABASE_URL names an empty database for those that have one, else it
+is SQLite. The figures are kept in ``benchmarks/figures.json`` as they were printed, so that
 one benchmark can be repeated without the others and the page never says what nobody measured.
 """
 
@@ -12,12 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from benchmarks.measuring import Figure, amount
 
@@ -34,7 +37,7 @@ KEPT = Path(__file__).with_name("figures.json")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 Kept = dict[str, dict[str, Any]]
-"""By "NAME-DATASETS": what the benchmark printed with ``--json``, with ``time`` (UTC) and ``machine``."""
+"""By "NAME-DATASETS-DATABASE": what the benchmark printed with ``--json``, with ``time`` (UTC), ``machine``, ``database``."""
 
 _HEAD = """\
 # Performance
@@ -54,7 +57,8 @@ def main() -> None:
         for name in options.names or NAMES:
             for datasets in options.datasets:
                 _note(f"{name}, {datasets:,} datasets")
-                kept[f"{name}-{datasets}"] = run(name, datasets)
+                found = run(name, datasets)
+                kept[f"{name}-{datasets}-{found['database']}"] = found
                 KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
     PAGE.write_text(page(kept))
     _note(f"{PAGE} written")
@@ -83,7 +87,15 @@ def run(name: str, datasets: int) -> dict[str, Any]:
     """What a benchmark prints. Raises CalledProcessError."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--datasets", str(datasets), "--json"]
     printed: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return {**printed, "time": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": platform.machine()}
+    about = {"time": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": platform.machine(), "database": _database(name)}
+    return {**printed, **about}
+
+
+def _database(name: str) -> str:
+    """Kind of the database that the benchmark ``name`` uses; "" if it has none."""
+    if name not in ("changes", "start"):
+        return ""
+    return urlsplit(os.environ.get("BENCHMARK_DATABASE_URL", "sqlite:///")).scheme
 
 
 def page(kept: Kept) -> str:
@@ -93,9 +105,8 @@ def page(kept: Kept) -> str:
 
 def _of(name: str, kept: Kept) -> list[dict[str, Any]]:
     """The runs of one benchmark, smallest first."""
-    return sorted(
-        (each for key, each in kept.items() if key.rpartition("-")[0] == name), key=lambda each: each["datasets"]
-    )
+    own = [each for key, each in kept.items() if key.split("-")[0] == name]
+    return sorted(own, key=lambda each: (each["datasets"], each["database"]))
 
 
 def _section(name: str, title: str, kept: Kept) -> str:
@@ -107,20 +118,21 @@ def _section(name: str, title: str, kept: Kept) -> str:
     ]
     about = []
     for found in _of(name, kept):
-        lines += [_row(found["datasets"], Figure(**figure)) for figure in found["figures"]]
+        size = " ".join(filter(None, [f"{found['datasets']:,}", found["database"]]))
+        lines += [_row(size, Figure(**figure)) for figure in found["figures"]]
         about.append(
-            f"{found['datasets']:,} datasets: {found['time']}, {found['processors']} processors ({found['machine']}), "
+            f"{size}: {found['time']}, {found['processors']} processors ({found['machine']}), "
             f"peak memory of the benchmark {found['peak_memory'] / 1e6:,.0f} MB"
         )
     return "\n".join([*lines, "", f"`python -m benchmarks.{name}`; {'; '.join(about)}.", ""])
 
 
-def _row(datasets: int, figure: Figure) -> str:
+def _row(size: str, figure: Figure) -> str:
     promised = "" if figure.limit is None else f"≤ {amount(figure.limit, figure.unit)}"
     growth = "" if figure.growth is None else f"N^{figure.growth:.2f}"
     yardstick = f"{figure.yardstick} ({amount(figure.yardstick_value, figure.unit)})"
     ratio = "" if math.isnan(figure.ratio) else f"{figure.ratio:,.3g}"
-    cells = (f"{datasets:,}", figure.work, amount(figure.value, figure.unit), promised, yardstick, ratio, growth)
+    cells = (size, figure.work, amount(figure.value, figure.unit), promised, yardstick, ratio, growth)
     return f"| {' | '.join(cells)} |"
 
 
