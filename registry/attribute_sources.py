@@ -84,16 +84,22 @@ def _on_record(source: AttributeSource, author: str, reading: Reading) -> Iterat
     try:
         yield row
     except Exception as error:
-        row.error = str(error) or type(error).__name__
-        raise
-    else:
-        row.good = True
-    finally:
-        for name, value in vars(reading).items():
-            setattr(row, name, value)
-        row.ended = timezone.now()
-        row.save()
+        _keep(row, reading, error=str(error) or type(error).__name__)
         _note(source, row)
+        raise
+    except BaseException:
+        # The process was told to end, which says nothing of the source.
+        _keep(row, reading, error="interrupted")
+        raise
+    _keep(row, reading, good=True)
+    _note(source, row)
+
+
+def _keep(row: AttributeFetch, reading: Reading, good: bool = False, error: str = "") -> None:
+    for name, value in vars(reading).items():
+        setattr(row, name, value)
+    row.good, row.error, row.ended = good, error, timezone.now()
+    row.save()
 
 
 def _note(source: AttributeSource, row: AttributeFetch) -> None:

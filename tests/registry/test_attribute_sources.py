@@ -88,6 +88,16 @@ def test_what_cannot_be_right_changes_nothing_and_is_on_record(inventory, ranks:
     assert attribute_sources.trouble(attribute_sources.named("ranks"), now) == ""
 
 
+def test_a_reading_that_is_interrupted_says_nothing_of_its_source(inventory, ranks: Path) -> None:
+    attribute_sources.fetch(source(), "alice")
+    row, reading = attribute_sources.named("ranks"), attribute_sources.Reading(rows=3)
+    with pytest.raises(KeyboardInterrupt), attribute_sources._on_record(row, "alice", reading):
+        raise KeyboardInterrupt
+    last = AttributeFetch.objects.first()
+    assert last is not None and (last.good, last.error, last.rows) == (False, "interrupted", 3)
+    assert attribute_sources.trouble(attribute_sources.named("ranks"), timezone.now()) == ""
+
+
 def test_sources_are_due_by_their_hours_and_sooner_while_they_fail(inventory, ranks: Path) -> None:
     row, now = source(every=10), timezone.now()
     assert attribute_sources.due(now) == [row]
