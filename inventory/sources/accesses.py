@@ -29,6 +29,7 @@ from inventory.sources.reading import FORMATS, format_of, parse, read_bytes
 _PROVIDED = ("num_access", "last_access", "usage_rank")
 _MOST = 2**53
 _DAY = 86400
+_FIRST_DAY = date(1970, 1, 1)
 _SHOWN = 20
 
 
@@ -62,8 +63,10 @@ class AccessLog:
     def fetch(self, context: Context) -> pl.DataFrame:
         """Read what is new, then tell all datasets of which an access is known."""
         days = _Days(context.directory)
-        days.read(_files(self.path), context.snapshot)
-        oldest = datetime.fromtimestamp(context.now, UTC).date() - timedelta(days=self.window)
+        today = datetime.fromtimestamp(context.now, UTC).date()
+        # East of Greenwich it is tomorrow already.
+        days.read(_files(self.path), context.snapshot, today + timedelta(days=1))
+        oldest = today - timedelta(days=self.window)
         days.forget_before(oldest)
         counted = _counted(days.known(), context.now, self.half_life)
         return _attributes(counted, context).select("dataset", *self.attributes)
@@ -89,14 +92,14 @@ class _Days:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def read(self, files: list[Path], snapshot: Snapshot) -> None:
-        """Take the files that are new or have changed; nothing is kept before all of them have been read and are right."""
+    def read(self, files: list[Path], snapshot: Snapshot, last: date) -> None:
+        """Take the files that are new or have changed, with days up to ``last``; nothing is kept before all have been read and are right."""
         seen = self._seen()
         stamps = {str(path): f"{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files}
         new = [path for path in files if seen.get(str(path)) != stamps[str(path)]]
         days: dict[date, pl.DataFrame] = {}
         for path in new:
-            rows = _by_dataset(_rows(path), snapshot)
+            rows = _by_dataset(_rows(path, last), snapshot)
             days |= {key[0]: part for key, part in rows.partition_by("day", as_dict=True, include_key=False).items()}
         for day, rows in days.items():
             parquet.keep(rows.sort("dataset"), self._directory / f"{day}.parquet")
@@ -152,8 +155,8 @@ def _of_day(path: Path) -> pl.LazyFrame:
     )
 
 
-def _rows(path: Path) -> pl.DataFrame:
-    """The rows of one file: day, dataset or lfn, accesses. Raises ChangeRefused with line and column of every mistake."""
+def _rows(path: Path, last: date) -> pl.DataFrame:
+    """The rows of one file: day (up to ``last``), dataset or lfn, accesses. Raises ChangeRefused with line and column of every mistake."""
     frame = parse(read_bytes(path, MOST_BYTES), format_of(path), str(path))
     subject = next((name for name in ("dataset", "lfn") if name in frame.columns), "dataset")
     missing = [name for name in ("day", subject, "accesses") if name not in frame.columns]
@@ -166,7 +169,10 @@ def _rows(path: Path) -> pl.DataFrame:
         accesses=pl.col("accesses").cast(text).str.to_integer(strict=False),
     )  # fmt: skip
     wrong = {
-        "day": (pl.col("day").is_null(), "is not a day like 2024-05-31"),
+        "day": (
+            pl.col("day").is_null() | ~pl.col("day").is_between(_FIRST_DAY, last),
+            f"is not a day like 2024-05-31 from {_FIRST_DAY} to {last}",
+        ),
         "accesses": ((pl.col("accesses").is_null()) | ~pl.col("accesses").is_between(0, _MOST), "is not a whole number from 0 up"),
     }  # fmt: skip
     problems = [

@@ -300,6 +300,17 @@ def test_a_mistake_in_one_file_leaves_all_days_as_they_were(places: Path) -> Non
     assert fetched("access-log", places).equals(before)
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "2024-06-20", "9999-12-31"])
+def test_a_day_that_cannot_be_is_refused_and_not_kept(places: Path, day: str) -> None:
+    log(places, "1.csv", "day,dataset,accesses\n2024-06-08,/a,1\n", age=100)
+    before = fetched("access-log", places)
+    log(places, "2.csv", f"day,dataset,accesses\n{day},/b,2\n", age=50)
+    with pytest.raises(ChangeRefused, match=f"2.csv:2: day: '{day}' is not a day like 2024-05-31 from 1970-01-01 to"):
+        fetched("access-log", places)
+    (places / "accesses" / "2.csv").unlink()
+    assert fetched("access-log", places).equals(before)
+
+
 def test_days_beyond_the_window_only_tell_the_last_access(places: Path) -> None:
     log(places, "1.csv", "day,dataset,accesses\n2024-05-01,/a,9\n2024-06-09,/b,5\n")
     found = fetched("access-log", places, window=10)
