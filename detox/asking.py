@@ -30,7 +30,7 @@ from inventory.schema import SITE_STATUSES
 
 @dataclass(frozen=True)
 class Question:
-    """``subject``: a partition, or a policy by name or path; ``policy``: text of a changed one, ``policy_file`` its name in messages.
+    """``subject``: a partition, or a policy by name or path; ``policy``: text of a changed one (None: not changed), ``policy_file`` its name in messages.
 
     ``quotas``: ``SITE=TB`` or ``SITE=none``; ``statuses``: ``SITE=STATUS``; ``locks`` to set and ``unlocks`` to lift:
     ``ITEM[@SITE[@GROUP]]``; sites, groups and items may be globs. At most one of ``cycle`` (number), ``version`` and ``time``
@@ -38,7 +38,7 @@ class Question:
     """
 
     subject: str
-    policy: str = ""
+    policy: str | None = None
     policy_file: str = "<changed policy>"
     quotas: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
@@ -108,6 +108,8 @@ def changes_of(question: Question) -> Changes:
     mistakes: list[str] = []
     if sum(bool(chosen) for chosen in (question.cycle is not None, question.version is not None, question.time)) > 1:
         mistakes.append("a cycle, a version and a time: give only one of them")
+    if question.cycle is not None and question.cycle < 1:
+        mistakes.append(f"there is no cycle {question.cycle}; they are numbered from 1")
     policy = _policy(question, mistakes)
     quotas = [
         (site, _quota(text, value, mistakes))
@@ -125,7 +127,7 @@ def changes_of(question: Question) -> Changes:
 
 
 def _policy(question: Question, mistakes: list[str]) -> Policy | None:
-    if not question.policy.strip():
+    if question.policy is None:
         return None
     try:
         return parse_policy(question.policy, question.policy_file)
@@ -163,7 +165,7 @@ def _lock(text: str) -> Lock:
 
 def _inputs(question: Question) -> tuple[Inputs, str, tuple[str, ...]]:
     if question.cycle is not None:
-        return _of_cycle(question)
+        return _of_cycle(question, question.cycle)
     policy, settings = policy_in_force(question.subject), detox_settings()
     snapshot, now = client.snapshot(), int(time.time())
     notes: tuple[str, ...] = ()
@@ -177,9 +179,9 @@ def _inputs(question: Question) -> tuple[Inputs, str, tuple[str, ...]]:
     return Inputs(snapshot, policy, definitions(snapshot), known, settings, now), basis, notes
 
 
-def _of_cycle(question: Question) -> tuple[Inputs, str, tuple[str, ...]]:
+def _of_cycle(question: Question, number: int) -> tuple[Inputs, str, tuple[str, ...]]:
     """What a kept cycle was made of."""
-    cycle = find_cycle(question.cycle or "latest", test=None)
+    cycle = find_cycle(number, test=None)
     if (
         question.subject
         and cycle.partition != question.subject

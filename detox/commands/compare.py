@@ -55,7 +55,7 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     """Ask, and print one table, or all as JSON."""
     policy = options["policy"]
     question = Question(
-        subject=options["subject"], policy=_text(policy) if policy else "", policy_file=str(policy),
+        subject=options["subject"], policy=_text(policy) if policy else None, policy_file=str(policy),
         quotas=tuple(options["quota"]), statuses=tuple(options["status"]), locks=tuple(options["lock"]),
         unlocks=tuple(options["unlock"]), cycle=options["cycle"], version=options["inventory_version"], time=options["time"],
     )  # fmt: skip

@@ -71,8 +71,9 @@ def _started(request: HttpRequest) -> HttpResponse:
     given = {name: request.POST.get(name, "")[:_LONGEST] for name in ("subject", "policy", "cycle", *_LISTS)}
     lists: dict[str, Any] = {name: tuple(filter(None, map(str.strip, given[name].splitlines()))) for name in _LISTS}
     number = int(given["cycle"]) if given["cycle"].isdecimal() and len(given["cycle"]) < 19 else None
+    policy = given["policy"] if given["policy"].strip() else None
     try:
-        comparison = comparing.start(Question(given["subject"], policy=given["policy"], cycle=number, **lists), author)
+        comparison = comparing.start(Question(given["subject"], policy=policy, cycle=number, **lists), author)
     except InventoryError as error:
         return _form(request, given, str(error), 400)
     try:

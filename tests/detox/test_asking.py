@@ -113,9 +113,17 @@ def test_what_cannot_be_compared_is_said_clearly(filled, question: Question, err
     assert text in str(caught.value)
 
 
+def test_an_empty_policy_and_cycle_0_are_mistakes(filled, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(CommandError, match="the policy lacks `Partition <name>`"):
+        compared("Physics", "--policy", str(tmp_path / "empty.txt"), "--quota", "T2_A=1")
+    with pytest.raises(CommandError, match="there is no cycle 0"):
+        compared("Physics", "--cycle", "0", "--quota", "T2_A=1")
+
+
 def test_all_mistakes_of_form_are_told_together(filled) -> None:
     with pytest.raises(CannotCompare) as caught:
-        ask(Question("Physics", policy="Partition", quotas=("x", "T2_A=lots"), statuses=("T2_A=NO",)))
+        ask(Question("Physics", policy="Partition", cycle=0, quotas=("x", "T2_A=lots"), statuses=("T2_A=NO",)))
     assert len(caught.value.mistakes) > 4
 
 
