@@ -18,6 +18,9 @@ from inventory.partitions import simple_parts
 from inventory.policy.model import Condition
 from inventory.units import volume
 
+_NEARER = (1.0, 0.98, 0.95, 0.9, 0.75)
+"""What is tried of the quota at which its turn should come: deletions elsewhere, and the limit of a pass, may put it off a little."""
+
 
 def quotas(asked: Asked) -> Iterator[Change]:
     """Quotas at which the site is just not triggered, or stops just before its turn; or is, and does not."""
@@ -38,7 +41,7 @@ def quotas(asked: Asked) -> Iterator[Change]:
     else:
         triggers = {max(1, math.ceil(before / mark) - 1) for mark in when}
         at_turn = site["occupied_after"] - _ahead(asked)
-        reaches = {max(1, int(at_turn / mark)) for mark in until}
+        reaches = {max(1, int(at_turn * part / mark)) for mark in until for part in _NEARER}
         wanted = triggers | reaches | {min(one, other) for one in triggers for other in reaches} | {1}
     for value in sorted(wanted - {site["quota"]}):
         was = "no limit" if site["quota"] < 0 else volume(site["quota"])

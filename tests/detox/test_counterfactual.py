@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detox.counterfactual.asked import Asked
 from detox.counterfactual.costs import KINDS
 from detox.counterfactual.inputs import Inputs, Subject
 from detox.counterfactual.search import Answer, Limits, Turning, subject_of, turning
+from detox.counterfactual.sites import quotas
 from detox.settings import DetoxSettings
 from inventory.policy.facts import Facts
 from inventory.policy.parser import parse_partitions, parse_policy
@@ -137,6 +139,10 @@ def test_order_and_quota_decide_who_is_reached() -> None:
     assert "its demand rank had been" in texts(gone)
     assert "its demand rank had been" in texts(left)
     assert "the quota of All at T2_A had been" in texts(left)
+    subject = subject_of(inputs, "T2_A", "/c")
+    assert subject is not None
+    tried = [change for change in quotas(Asked(inputs, inputs.decide(), subject)) if "had been 1 B" not in change.text]
+    assert len(tried) > 3, "where the nearest quota is not enough, the next is tried, and not the smallest of all"
 
 
 def test_two_changes_where_one_is_not_enough() -> None:
