@@ -65,6 +65,11 @@ def query(snapshot: Snapshot, sql: str, most: int | None = None, bounds: Bounds 
             return _rows(connection.sql(sql), most, bounds)
     except duckdb.Error as error:
         raise QueryError(str(error).strip()) from error
+    except RuntimeError as error:
+        if "interrupted" in str(error):
+            # What DuckDB makes of Ctrl-C.
+            raise KeyboardInterrupt from error
+        raise
     finally:
         connection.close()
 
