@@ -94,7 +94,6 @@ class ServerProcess:
             row = self._taken_lead()
             if row is None:
                 return ""
-            database.require_suitable()
             stack.enter_context(self._image_lock())
             image, source = recovered(row.head, self.places.checkpoints)
             self._tables = followers.position()
@@ -165,6 +164,8 @@ class ServerProcess:
                 row = self._refuse_second()
                 if self._stop.is_set():
                     return None
+                # Before this: a leader that works shall not end for one that cannot.
+                database.require_suitable()
                 return log.take_lead(socket.gethostname(), os.getpid(), self.places.url, int(time.time()), row)
             except LeadershipLost:
                 # The leader lives; it was only slow.

@@ -94,3 +94,18 @@ def test_a_deadlock_with_another_transaction_is_done_again(world):
     other.close()
     until(world.is_well)
     assert world.mariadb.ask("SELECT host FROM away.inventory_site WHERE name = 'T2_deadlock'") == [("moved",)]
+
+
+def test_a_server_is_refused_by_a_database_of_too_small_statements_and_the_one_that_leads_goes_on(world):
+    near = world.server.client()
+    epoch = near.status()["epoch"]
+    (usual,) = world.mariadb.ask("SELECT @@global.max_allowed_packet")[0]
+    world.mariadb.ask("SET GLOBAL max_allowed_packet = 524288")
+    try:
+        found = world.server.manage("inventory_server", "--take-over")
+    finally:
+        world.mariadb.ask("SET GLOBAL max_allowed_packet = %s", usual)
+    assert found.returncode == 1 and "Traceback" not in found.stderr
+    assert "max_allowed_packet of the database is 524288 bytes; set it to 16 MiB" in found.stderr
+    near.commit(world.site())
+    assert near.status()["epoch"] == epoch

@@ -99,7 +99,7 @@ def running(services: Session, redis_url: str, tmp_path_factory: pytest.TempPath
     """The world for the tests of a module."""
     mariadb = Mariadb(services)
     mariadb.start()
-    mariadb.ask(f"CREATE DATABASE {NAME} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    mariadb.ask(f"CREATE OR REPLACE DATABASE {NAME} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
     # Not a root: an administrator writes whatever is read-only.
     mariadb.ask(f"GRANT ALL ON {NAME}.* TO dynamo@'%%' IDENTIFIED BY 'secret'")
     proxy = Proxy(mariadb.port)
