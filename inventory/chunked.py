@@ -132,7 +132,8 @@ def _first(pieces: Sequence[Piece], number: int) -> list[Piece]:
 def _filtered(name: str, pieces: Sequence[Piece], predicate: pl.Expr) -> list[Piece]:
     """What fulfils ``predicate``: only the columns that it needs are unpacked for it."""
     frame = joined(name, pieces, predicate.meta.root_names() or TABLES[name].key[:1])
-    hits = frame.select(_found=predicate.fill_null(False))["_found"].arg_true().to_numpy()
+    # A column of the frame, for every row also where the predicate is a constant.
+    hits = frame.with_columns(_found=predicate.fill_null(False))["_found"].arg_true().to_numpy()
     if len(hits) == frame.height:
         return list(pieces)
     ends = np.cumsum([_height(piece) for piece in pieces])

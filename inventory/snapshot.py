@@ -46,14 +46,21 @@ class Snapshot:
         own = {"datasets": "dataset_id", "sites": "site_id", "groups": "group_id"}.get(name)
         for key, (other, label) in _NAME_OF.items():
             if key in TABLES[name].schema and key != own:
-                table = table.join(self.table(other).select(key, pl.col("name").alias(label)), on=key, how="left")
+                table = table.join(
+                    self.table(other).select(key, pl.col("name").alias(label)),
+                    on=key,
+                    how="left",
+                    maintain_order="left",
+                )
         if "block_id" in TABLES[name].schema and name != "blocks":
             blocks = self.table("blocks").select("block_id", pl.col("name").alias("block"))
-            table = table.join(blocks, on="block_id", how="left")
+            table = table.join(blocks, on="block_id", how="left", maintain_order="left")
         if name == "files":
             return table.with_columns(lfn())
         if name == "replica_files":
-            return table.join(self.table("files").select("file_id", lfn()), on="file_id", how="left")
+            return table.join(
+                self.table("files").select("file_id", lfn()), on="file_id", how="left", maintain_order="left"
+            )
         return table
 
     def pieces(self, name: str, *columns: str) -> Iterator[pl.DataFrame]:

@@ -40,6 +40,8 @@ QUERIES = {
     "filtered of first": lambda table: table.head(2500).filter(pl.col("size") > 10**10),
     "grouped": lambda table: table.group_by("dataset_id").agg(pl.col("size").max()).sort("dataset_id"),
     "joined with itself": lambda table: table.join(table.group_by("block_id").agg(pl.len()), on="block_id").sort(pl.all()),
+    "filtered by a truth": lambda table: table.filter(pl.lit(True)).select("block_id"),
+    "filtered by an untruth": lambda table: table.filter(pl.lit(False)).select("block_id"),
     "constant": lambda table: table.select(pl.lit(1)),
 }  # fmt: skip
 
