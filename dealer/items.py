@@ -21,7 +21,8 @@ VALID_STATUSES = ("PRODUCTION", "VALID")
 class Dataset:
     """One dataset; arrays over its blocks (in order of id) and the cycle's sites (in order of id).
 
-    ``whole``, ``part``: what ready sites have (see ``sources.py``); ``owner``: group id or ``ABSENT``; ``member``: the replica is in the partition; ``complete``: all of the block is there; ``new``: copied by this cycle; ``rank``:
+    ``whole``, ``part``: what ready sites have (see ``sources.py``); ``owner``: group id or ``ABSENT``,
+    ``owner_before`` this cycle; ``member``: the replica is in the partition; ``complete``: all of the block is there; ``new``: copied by this cycle; ``rank``:
     priority of the plugin that owns it in this cycle (infinite: untouched), ``by``: number of that plugin's proposal.
     By site: ``grows``: the dataset replica is to get future blocks by this cycle; ``group``: owner that it gets, or ``ABSENT``;
     ``group_rank``: priority of the plugin that says so.
@@ -35,6 +36,7 @@ class Dataset:
     whole: np.ndarray
     part: np.ndarray
     owner: np.ndarray
+    owner_before: np.ndarray
     member: np.ndarray
     complete: np.ndarray
     new: np.ndarray
@@ -100,7 +102,7 @@ def _empty(dataset_id: int, valid: bool, blocks: pl.DataFrame | None, num_sites:
         sizes=np.empty(0, np.int64) if blocks is None else blocks["size"].to_numpy(),
         whole=np.empty(0, bool) if blocks is None else blocks["whole"].to_numpy(),
         part=np.empty(0, bool) if blocks is None else blocks["part"].to_numpy(),
-        owner=np.full(shape, ABSENT, np.int32), member=np.zeros(shape, bool),
+        owner=np.full(shape, ABSENT, np.int32), owner_before=np.full(shape, ABSENT, np.int32), member=np.zeros(shape, bool),
         complete=np.zeros(shape, bool), new=np.zeros(shape, bool),
         rank=np.full(shape, np.inf), by=np.full(shape, -1, np.int64), grows=np.zeros(num_sites, bool),
         group=np.full(num_sites, ABSENT, np.int32), group_rank=np.full(num_sites, np.inf),
@@ -110,6 +112,6 @@ def _empty(dataset_id: int, valid: bool, blocks: pl.DataFrame | None, num_sites:
 def _fill(dataset: Dataset, replicas: pl.DataFrame, place: dict[int, int]) -> None:
     rows = np.searchsorted(dataset.ids, replicas["block_id"].to_numpy())
     columns = replicas["site_id"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
-    dataset.owner[rows, columns] = replicas["group_id"].to_numpy()
+    dataset.owner[rows, columns] = dataset.owner_before[rows, columns] = replicas["group_id"].to_numpy()
     dataset.member[rows, columns] = replicas["member"].to_numpy()
     dataset.complete[rows, columns] = replicas["complete"].to_numpy()

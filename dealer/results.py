@@ -157,7 +157,9 @@ def _copies(
     group_names = np.array([groups.get(number, "") for number in range(max(groups, default=0) + 1)], dtype=object)
     plugins = np.array([proposal.plugin for proposal in proposals], dtype=object)
     for name, dataset in sorted(datasets.items()):
-        blocks, places = np.nonzero(np.isfinite(dataset.rank))
+        # Taken over and given back is no change, unless the dataset replica learns something by it.
+        changed = dataset.new | (dataset.owner != dataset.owner_before) | dataset.grows | (dataset.group != ABSENT)
+        blocks, places = np.nonzero(np.isfinite(dataset.rank) & changed)
         if not len(blocks):
             continue
         new, by, given = dataset.new[blocks, places], dataset.by[blocks, places], dataset.group[places]
