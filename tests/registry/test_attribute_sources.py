@@ -172,7 +172,8 @@ def test_commands_list_check_and_read(inventory, ranks: Path) -> None:
     ranks.write_text("x")
     with pytest.raises(CommandError, match="no column 'dataset'"):
         told("run", "ranks")
-    assert "has no column" in Client().get(reverse("sources")).content.decode()
+    # The first mistake of the file, wherever it lies.
+    assert "ranks.csv: unknown column &#x27;x&#x27;" in Client().get(reverse("sources")).content.decode()
     assert Client().get(reverse("sources") + "?format=json").json()["sources"][0]["name"] == "ranks"
 
 

@@ -79,6 +79,17 @@ def test_a_deadlock_with_another_transaction_is_done_again(world):
     until(world.is_well)
     before = world.server.log.count("Deadlock")
     other = MySQLdb.connect(host="127.0.0.1", port=world.mariadb.port, user="root", db="away")
+    try:
+        _in_deadlock(world, near, other)
+        until(lambda: world.server.log.count("Deadlock") > before)
+    finally:
+        other.rollback()
+        other.close()
+    until(world.is_well)
+    assert world.mariadb.ask("SELECT host FROM away.inventory_site WHERE name = 'T2_deadlock'") == [("moved",)]
+
+
+def _in_deadlock(world, near, other):
     cursor = other.cursor()
     # The follower locks its position, then replaces the site's row; this one goes the other way round. It has more
     # to undo, so that the database ends the follower's transaction.
@@ -89,11 +100,6 @@ def test_a_deadlock_with_another_transaction_is_done_again(world):
     waits = "SELECT COUNT(*) FROM information_schema.innodb_lock_waits"
     until(lambda: world.mariadb.ask(waits)[0][0] > 0)
     cursor.execute("SELECT * FROM inventory_followerposition FOR UPDATE")
-    until(lambda: world.server.log.count("Deadlock") > before)
-    other.rollback()
-    other.close()
-    until(world.is_well)
-    assert world.mariadb.ask("SELECT host FROM away.inventory_site WHERE name = 'T2_deadlock'") == [("moved",)]
 
 
 def test_a_server_is_refused_by_a_database_of_too_small_statements_and_the_one_that_leads_goes_on(world):
