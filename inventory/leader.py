@@ -35,16 +35,17 @@ def _clock() -> int:
 
 class Leader:
     """Leads with ``epoch`` from ``image`` on. ``publish`` is told each new version that readers shall see, and returns it
-    as it shall be held (e.g. memory-mapped).
+    as it shall be held (e.g. memory-mapped); ``announce`` is told before that, and before the answer, which one is committed.
     """
 
     def __init__(
         self, epoch: int, image: Image, next_ids: dict[str, int],
         publish: Callable[[Image], Image] = lambda image: image, clock: Callable[[], int] = _clock,
+        announce: Callable[[int], None] = lambda version: None,
     ) -> None:  # fmt: skip
         self.epoch = epoch
         self.clock = clock
-        self._publish = publish
+        self._publish, self._announce = publish, announce
         self._lock = threading.Lock()
         self._shown = threading.Condition()
         self._failed = False
@@ -105,6 +106,11 @@ class Leader:
         return {"version": image.version, "time": image.time, "epoch": self.epoch, "counts": image.counts()}
 
     @property
+    def committed(self) -> int:
+        """The newest version, which readers may see only in a moment."""
+        return self._head.version
+
+    @property
     def in_doubt(self) -> bool:
         """Whether the database has not told yet what became of a commit."""
         return bool(self._unsure)
@@ -150,6 +156,7 @@ class Leader:
             if turned_away:
                 return {name: self._known(answer) for name, answer in turned_away.items()}
             self._head = draft
+            self._announced()
         commits = {entry.changes.transaction: entry.commit() for entry in written}
         empty = {changes.transaction: Commit(draft.version, changes.transaction, now, {}) for changes in group}
         return {**empty, **commits, **refused}
@@ -197,6 +204,14 @@ class Leader:
             self._head.follow(record)
         self._unsure = frozenset()
         self._show()
+
+    def _announced(self) -> None:
+        version = self._head.version
+        try:
+            self._announce(version)
+        except OSError as error:
+            self._failed = True
+            raise LeadershipLost(f"version {version} is committed, but readers cannot be told: {error}") from error
 
     def _show(self) -> None:
         """Publish what is committed. What fails here is made good by starting again from the log."""

@@ -37,7 +37,7 @@ from inventory.schema import TABLES
 from inventory.server import wire
 from inventory.server.flight import STREAM, stream_of
 from inventory.snapshot import Snapshot
-from inventory.store import CURRENT, Pin, boot, read_manifest
+from inventory.store import CURRENT, Pin, boot, committed, read_manifest
 
 _LOCK = "lock"
 _CONNECT_SECONDS = 10.0
@@ -233,15 +233,22 @@ class LocalImage:
         return bool(head == current["version"])
 
     def snapshot(self, at_least: int | None = None, version: int | None = None) -> Snapshot:
-        """The newest version, or ``version``. Raises VersionGone, InventoryUnavailable."""
+        """The newest version, which has all that was acknowledged to anybody before, or ``version``. Raises VersionGone,
+        InventoryUnavailable.
+        """
         if version is not None:
             return self._of_number(int(version))
+        newest = max(at_least or 0, committed(self._directory))
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             snapshot = self._current()
-            if at_least is None or snapshot.version >= at_least:
+            if snapshot.version >= newest:
                 return snapshot
-            if time.monotonic() > deadline:
+            late = time.monotonic() > deadline
+            # A server that died, or cannot go on, between committing and publishing keeps nobody from reading.
+            if snapshot.version >= (at_least or 0) and (late or not self._is_held()):
+                return snapshot
+            if late:
                 raise InventoryUnavailable(f"version {at_least} did not come: the newest is {snapshot.version}")
             time.sleep(_POLL_SECONDS)
 

@@ -27,6 +27,8 @@ from inventory.packed import PackedRows
 from inventory.schema import TABLES
 
 CURRENT = "current.json"
+COMMITTED = "committed"
+"""File that tells which version is committed: it may be published a moment later."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _KEPT_SECONDS = 30
 
@@ -123,6 +125,7 @@ class Store:
         self._retired: list[tuple[int, int, Path]] = []
         self._lock = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True)
+        (directory / COMMITTED).write_bytes(b"%020d" % 0)
         self._foreign = self._left_by_others()
 
     def publish(self, image: Image) -> Image:
@@ -131,6 +134,12 @@ class Store:
             published = self._published(image)
             self._clean()
             return published
+
+    def announce(self, version: int) -> None:
+        """Tell readers on this machine that ``version`` is committed: they wait for it. Raises OSError."""
+        # In place, and always as long: no space is needed, and no reader sees half of it.
+        with (self.directory / COMMITTED).open("r+b", buffering=0) as stream:
+            stream.write(b"%020d" % version)
 
     def clean(self) -> None:
         """Remove the files that only versions need which are neither kept nor pinned."""
@@ -226,6 +235,14 @@ class Store:
 
 
 @functools.cache
+def committed(directory: Path) -> int:
+    """The version that the server of the image ``directory`` has committed, as far as it told."""
+    try:
+        return int((directory / COMMITTED).read_bytes() or b"0")
+    except FileNotFoundError:
+        return 0
+
+
 def boot() -> str:
     """Which start of the machine this is: images are not synchronised, after a power cut their files may be anything."""
     try:

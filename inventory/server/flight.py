@@ -140,7 +140,8 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         self.pins.close(asked.get("close") or ())
         self.pins.clean()
         try:
-            snapshot = self._leader.snapshot(asked.get("at_least"), asked.get("version"), _OPEN_SECONDS)
+            at_least = max(asked.get("at_least") or 0, self._leader.committed)
+            snapshot = self._leader.snapshot(at_least, asked.get("version"), _OPEN_SECONDS)
         except (InventoryUnavailable, VersionGone) as error:
             return wire.failure(error)
         self.pins.open(snapshot)

@@ -99,7 +99,7 @@ class ServerProcess:
             self._tables = followers.position()
             about = {"epoch": row.epoch, "host": row.host, "process": row.process, "url": row.url}
             self._store = Store(self.places.image, self.settings.kept_versions, about)
-            self._leader = Leader(row.epoch, image, row.next_ids, self._store.publish)
+            self._leader = Leader(row.epoch, image, row.next_ids, self._store.publish, announce=self._store.announce)
             # Its chunks are those of the checkpoint: what is served now has its own names.
             del image
             _LOG.info(

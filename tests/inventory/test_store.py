@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import threading
 import time
@@ -154,7 +155,21 @@ def test_what_a_server_left_that_no_reader_can_find_makes_room_before_the_first_
     (tmp_path / "current.json").write_text("{")
     del image
     Store(tmp_path, kept=2)
-    assert {path.name for path in tmp_path.iterdir()} == {"current.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"current.json", "committed"}
+
+
+def test_readers_wait_for_what_is_committed_and_not_yet_published_as_long_as_the_server_lives(tmp_path):
+    store, image = Store(tmp_path, kept=2), Image.from_frames({})
+    store.publish(image)
+    store.announce(1)
+    reader = LocalImage(tmp_path)
+    assert reader.snapshot().version == 0
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        later = threading.Timer(0.2, store.publish, [grown(image, 1)])
+        later.start()
+        assert reader.snapshot().version == 1
+        later.join()
 
 
 @pytest.mark.slow
