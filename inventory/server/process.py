@@ -130,7 +130,8 @@ class ServerProcess:
     def status(self) -> dict[str, Any]:
         """What the server is doing, without looking into the database."""
         status = self._leader.status()
-        version = status["version"]
+        # What is acknowledged, though it may be published only in a moment.
+        version = self._leader.committed
         checkpoint, archived = self._checkpoints.version, self._archiver.position
         followers_lag = {
             "tables": version - self._tables,
