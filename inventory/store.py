@@ -234,7 +234,6 @@ class Store:
                 path.unlink(missing_ok=True)
 
 
-@functools.cache
 def committed(directory: Path) -> int:
     """The version that the server of the image ``directory`` has committed, as far as it told."""
     try:
@@ -243,6 +242,7 @@ def committed(directory: Path) -> int:
         return 0
 
 
+@functools.cache
 def boot() -> str:
     """Which start of the machine this is: images are not synchronised, after a power cut their files may be anything."""
     try:

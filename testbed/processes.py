@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -167,6 +168,12 @@ def stopping(supervisor: Supervisor) -> Iterator[Supervisor]:
     Should a service end by itself meanwhile, :class:`ServiceFailed` is raised in the main thread, whatever it is at.
     """
     fallen = threading.Event()
+    reported = sys.unraisablehook
+
+    def lost(what: sys.UnraisableHookArgs) -> None:
+        # It struck inside a finaliser, from where nothing is raised: it is raised again soon.
+        if not isinstance(what.exc_value, ServiceFailed):
+            reported(what)
 
     def interrupted(number: int, _: object) -> None:
         if number == signal.SIGUSR1:
@@ -174,13 +181,14 @@ def stopping(supervisor: Supervisor) -> Iterator[Supervisor]:
         raise KeyboardInterrupt
 
     def watch() -> None:
-        # Again and again until we are left: what a handler raises is lost when it strikes inside a finaliser.
+        # Again and again until we are left, as it may have been lost.
         while not fallen.wait(_LOOK_SECONDS):
             if supervisor.dead():
                 os.kill(os.getpid(), signal.SIGUSR1)
 
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
     previous = {number: signal.signal(number, interrupted) for number in numbers}
+    sys.unraisablehook = lost
     watcher = threading.Thread(target=watch, name="watch", daemon=True)
     watcher.start()
     try:
@@ -193,3 +201,4 @@ def stopping(supervisor: Supervisor) -> Iterator[Supervisor]:
         supervisor.stop_all()
         for number, handler in previous.items():
             signal.signal(number, handler)
+        sys.unraisablehook = reported

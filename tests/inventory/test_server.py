@@ -50,6 +50,18 @@ def test_writers_and_readers_near_and_far_see_the_same(server):
     assert (status["version"], status["counts"]["files"]) == (2, 3) and status["memory"] > 2**20
 
 
+@pytest.mark.parametrize("local", [True, False], ids=["near", "far"])
+def test_what_anybody_was_answered_is_seen_by_everybody_at_once(server, local):
+    """A commit is answered before it is published: whoever acts on the answer, in another process, waits for it."""
+    server.start()
+    writer = server.client()
+    reader = server.client(local=local)
+    for number in range(100):
+        version = writer.commit(ChangeSet("a", 1).put("sites", [{"name": f"T2_{number}"}])).version
+        assert reader.snapshot().version >= version
+        assert server.client(local=local).snapshot().frame("sites").height == number + 1
+
+
 def test_a_version_that_a_reader_holds_stays_as_it_was(server):
     server.start()
     near, far = server.client(), server.client(local=False)

@@ -57,6 +57,28 @@ def test_one_that_dies_later_interrupts_what_goes_on(supervisor):
     assert supervisor.services == {}
 
 
+class Slow:
+    """Takes its time to go; what is raised in it comes to nobody."""
+
+    def __del__(self):
+        time.sleep(2)
+
+
+def gone_slowly(supervisor):
+    with stopping(supervisor):
+        supervisor.start("short", [sys.executable, "-c", "import time; time.sleep(0.5)"], lambda: True)
+        thing = Slow()
+        del thing
+        time.sleep(30)
+
+
+@pytest.mark.slow
+def test_one_that_dies_while_a_finaliser_runs_is_told_afterwards(supervisor, capsys):
+    with pytest.raises(ServiceFailed, match="short ended by itself"):
+        gone_slowly(supervisor)
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_a_port_that_is_listened_on_is_not_free():
     import socket
 
