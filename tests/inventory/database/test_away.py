@@ -56,7 +56,7 @@ def test_a_lost_answer_to_a_commit_is_resolved_before_the_writer_is_answered(wor
     near.commit(world.site())
     changes = world.site()
     cut = world.proxy.commits_cut
-    world.proxy.cut_commit(when)
+    world.cut_next_append(when)
     if when == "after":
         commit = near.commit(changes)
         assert near.snapshot().version == commit.version
@@ -74,7 +74,7 @@ def test_an_outcome_that_nobody_can_tell_is_told_as_unknown_and_resolved_by_the_
     version = near.commit(world.site()).version
     monkeypatch.setattr(sending, "RESOLVE_SECONDS", 1.0)
     changes = world.site()
-    world.proxy.cut_commit(when, then_refuse=True)
+    world.cut_next_append(when, then_refuse=True)
     with pytest.raises(OutcomeUnknown):
         near.commit(changes)
     assert near.status()["in_doubt"] and near.snapshot().version == version
@@ -95,7 +95,7 @@ def test_an_outcome_that_nobody_can_tell_is_told_as_unknown_and_resolved_by_the_
 def test_a_client_waits_for_an_answer_that_was_lost_and_gets_it(world):
     near = world.server.client()
     changes = world.site()
-    world.proxy.cut_commit("after", then_refuse=True)
+    world.cut_next_append("after", then_refuse=True)
     answers = []
     writer = threading.Thread(target=lambda: answers.append(near.commit(changes)))
     writer.start()

@@ -78,6 +78,11 @@ class World:
         rows = self.mariadb.ask("SELECT COUNT(*) FROM away.inventory_updaterecord WHERE transaction = %s", transaction)
         return int(rows[0][0])
 
+    def cut_next_append(self, when: str, then_refuse: bool = False) -> None:
+        """See ``Proxy.cut_commit``: the log's, as those who follow have nothing to commit any more."""
+        until(self.is_well)
+        self.proxy.cut_commit(when, then_refuse)
+
     def trouble(self) -> dict[str, Any]:
         return self.server.client().status()["trouble"]
 
