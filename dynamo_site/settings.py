@@ -14,6 +14,8 @@ from pathlib import Path
 
 import dj_database_url
 
+from dynamo_site.api_settings import REST_FRAMEWORK as REST_FRAMEWORK
+from dynamo_site.api_settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from dynamo_site.logs import configure_structlog, logging_settings
 from scheduler.broker import celery_broker
 
@@ -92,6 +94,20 @@ POLICY_DIR = Path(os.environ.get("DYNAMO_POLICY_DIR", DYNAMO_HOME / "policies"))
 SOURCE_DIR = Path(os.environ.get("DYNAMO_SOURCE_DIR", DYNAMO_HOME / "sources"))
 SOURCE_HOSTS = _environment_list("DYNAMO_SOURCE_HOSTS", "")
 
+# What tells people and their programs: approval of requests, locks that expire.
+EMAIL_HOST = os.environ.get("DYNAMO_EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("DYNAMO_EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("DYNAMO_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("DYNAMO_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = _environment_flag("DYNAMO_EMAIL_TLS", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = os.environ.get("DYNAMO_EMAIL_FROM", "dynamo@localhost")
+WEBHOOK_HOSTS = _environment_list("DYNAMO_WEBHOOK_HOSTS", "")
+WEBHOOK_SECRET = _secret("DYNAMO_WEBHOOK_SECRET", "webhook_secret")
+# What a request would do is known to Dealer and to the file operations, which the registry does not know.
+REGISTRY_COPY_PREVIEW = "dealer.preview.copies"
+REGISTRY_DELETION_PREVIEW = "fileops.preview.deletions"
+
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
@@ -102,7 +118,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_celery_beat",
+    "django_htmx",
     "inventory",
     "scheduler",
     "registry",
@@ -124,6 +143,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dynamo_site.unavailable.UnavailableMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 ROOT_URLCONF = "dynamo_site.urls"
@@ -187,6 +207,9 @@ LOGGING = logging_settings(os.environ.get("DYNAMO_LOG_FORMAT", "auto"), os.envir
 METRICS_NETWORKS = _environment_list("DYNAMO_METRICS_NETWORKS", "127.0.0.0/8 ::1/128")
 METRICS_TOKEN = os.environ.get("DYNAMO_METRICS_TOKEN", "")
 HEALTH_MIN_FREE_BYTES = int(os.environ.get("DYNAMO_MIN_FREE_BYTES", 1024**3))
+
+# Overview: what many browsers ask for again and again is made once in so many seconds; occupancy of sites takes at most a twentieth of the time.
+OVERVIEW_SECONDS = 5.0
 
 # Administration pages: title, menu and the label of the environment (DYNAMO_ENVIRONMENT).
 ENVIRONMENT_NAME = os.environ.get("DYNAMO_ENVIRONMENT", "")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.utils import timezone
 
 from inventory.snapshot import Snapshot
+from registry.asking import Asker, Wanted
 from registry.errors import Refused
-from registry.models import CachedCopyRequest, Request, RequestItem, RequestKind, RequestSite
-from registry.placing import Asker, Wanted, ask_copy
+from registry.models import CachedCopyRequest, Request, RequestKind
+from registry.naming import check_group, expand_sites, refuse_unknown, unknown_items
+from registry.placing import Ready, ask_ready_copy, write_parts
 from registry.settings import RegistrySettings
+
+_AT_ONCE = 500  # rows that are held against the inventory together
 
 
 def keep(asker: Asker, wanted: Wanted, settings: RegistrySettings) -> CachedCopyRequest:
@@ -33,24 +39,46 @@ def are_waiting() -> bool:
 
 def make_requests(snapshot: Snapshot, settings: RegistrySettings) -> int:
     """Turn all kept ones into requests, in order; one that cannot be becomes a rejected request that says why."""
-    rows = list(CachedCopyRequest.objects.order_by("id"))
-    for row in rows:
-        with transaction.atomic():
-            _make(row, snapshot, settings)
-            row.delete()
-    return len(rows)
+    made = 0
+    while rows := list(CachedCopyRequest.objects.order_by("id")[:_AT_ONCE]):
+        known = _Known(snapshot, rows)
+        for row in rows:
+            with transaction.atomic():
+                _make(row, known, settings)
+                row.delete()
+        made += len(rows)
+    return made
 
 
-def _make(row: CachedCopyRequest, snapshot: Snapshot, settings: RegistrySettings) -> None:
-    wanted = Wanted(row.items, row.sites, row.group or None, row.num_copies)
+class _Known:
+    """What the inventory says of all that some rows name, asked once."""
+
+    def __init__(self, snapshot: Snapshot, rows: Sequence[CachedCopyRequest]) -> None:
+        self.snapshot = snapshot
+        items = list(dict.fromkeys(item for row in rows for item in row.items))
+        self.unknown = frozenset(unknown_items(snapshot, items))
+        self._sites: dict[tuple[str, ...], list[str]] = {}
+
+    def ready(self, row: CachedCopyRequest, settings: RegistrySettings) -> Ready:
+        """As ``placing.ready_copy``. Raises Refused."""
+        patterns = tuple(row.sites)
+        if patterns not in self._sites:
+            self._sites[patterns] = expand_sites(self.snapshot, patterns)
+        refuse_unknown([item for item in row.items if item in self.unknown])
+        group = row.group or settings.default_group
+        if group:
+            check_group(self.snapshot, group)
+        return Ready(list(dict.fromkeys(row.items)), self._sites[patterns], list(patterns), group, row.num_copies)
+
+
+def _make(row: CachedCopyRequest, known: _Known, settings: RegistrySettings) -> None:
+    asker, wanted = Asker(row.user, row.service), Wanted(row.items, row.sites, row.group or None, row.num_copies)
     try:
-        ask_copy(snapshot, Asker(row.user, row.service), wanted, settings)
+        ask_ready_copy(known.snapshot, asker, wanted, known.ready(row, settings))
     except Refused as error:
-        now = timezone.now()
         request = Request.objects.create(
             kind=RequestKind.COPY, status="rejected", reason=str(error), user=row.user, service=row.service,
-            group=row.group, num_copies=row.num_copies, site_patterns=row.sites, first_asked=row.asked, last_asked=now,
-            ended=now,
+            group=row.group, num_copies=row.num_copies, site_patterns=row.sites, first_asked=row.asked,
+            last_asked=row.asked, ended=timezone.now(),
         )  # fmt: skip
-        RequestItem.objects.bulk_create([RequestItem(request=request, item=item) for item in row.items], batch_size=500)
-        RequestSite.objects.bulk_create([RequestSite(request=request, site=site) for site in row.sites], batch_size=500)
+        write_parts(request, list(dict.fromkeys(row.items)), row.sites)

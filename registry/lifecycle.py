@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 REQUEST: Mapping[tuple[str, str], str] = {
+    # A rule has it wait for a person (see ``approval``).
+    ("waiting", "approve"): "new",
+    ("waiting", "reject"): "rejected",
+    ("waiting", "cancel"): "cancelled",
+    # Its user changed what was accepted before.
+    ("new", "hold"): "waiting",
     ("new", "activate"): "activated",
     ("new", "reject"): "rejected",
     ("new", "cancel"): "cancelled",
@@ -33,11 +39,17 @@ ACTION: Mapping[tuple[str, str], str] = {
 }
 """Status of an action and event → next status."""
 
-OPEN_REQUEST = ("new", "activated")
+FIRST_REQUEST = ("waiting", "new")
+"""How a request begins; its user may change and withdraw it as long as it is so."""
+
+IN_HAND = ("new", "activated")
+"""What engines see and must not act against."""
+
+OPEN_REQUEST = ("waiting", "new", "activated")
 OPEN_ACTION = ("new", "queued")
 
 _VERB = {
-    "activate": "activated", "reject": "rejected", "cancel": "cancelled", "complete": "completed", "release": "released",
+    "approve": "approved", "hold": "held for approval", "activate": "activated", "reject": "rejected", "cancel": "cancelled", "complete": "completed", "release": "released",
     "queue": "queued", "fail": "failed", "renew": "begun again",
 }  # fmt: skip
 

@@ -9,6 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
+from registry.answer_models import KeptAnswer as KeptAnswer
+from registry.approval_models import ApprovalRule as ApprovalRule
+from registry.approval_models import Notice as Notice
+from registry.approval_models import NoticeState as NoticeState
+from registry.archive_models import RequestArchive as RequestArchive
 from registry.source_models import AttributeFetch as AttributeFetch
 from registry.source_models import AttributeSource as AttributeSource
 
@@ -36,6 +41,9 @@ class Desk(models.Model):
 
 
 class RequestStatus(models.TextChoices):
+    """``waiting``: for approval; no engine sees it before."""
+
+    WAITING = "waiting"
     NEW = "new"
     ACTIVATED = "activated"
     COMPLETED = "completed"
@@ -59,6 +67,8 @@ class Request(Asked):
     """A wish for copies of items at sites, or for their deletion there; see ``lifecycle`` for how it goes on.
 
     ``site_patterns`` is what was asked, ``sites`` the names it stood for at that time. ``num_copies`` 0: one at every site.
+    ``open_key`` stands for its items and sites while it is open: no two open requests are for just the same.
+    ``approval_rule`` had it wait for a person; ``decided_by`` is who then approved or rejected it.
     """
 
     kind = models.CharField(max_length=16, choices=RequestKind.choices)
@@ -70,7 +80,11 @@ class Request(Asked):
     first_asked = models.DateTimeField(db_index=True)
     last_asked = models.DateTimeField()
     count = models.PositiveIntegerField("times asked", default=1)
-    ended = models.DateTimeField(null=True, blank=True)
+    ended = models.DateTimeField(null=True, blank=True, db_index=True)
+    open_key = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    approval_rule = models.CharField(**NAME, blank=True)
+    decided_by = models.CharField(**USER, blank=True)
+    decided = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -176,13 +190,17 @@ class InjectionState(models.TextChoices):
 
 
 class Injection(Asked):
-    """A document of metadata to add (``inject``) or remove (``delete``); applied in the order of the numbers."""
+    """A document of metadata to add (``inject``) or remove (``delete``); applied in the order of the numbers.
+
+    ``batch``: the change set in which it is applied, perhaps with others; its id as a transaction of the inventory.
+    """
 
     kind = models.CharField(max_length=16, choices=[("inject", "inject"), ("delete", "delete")])
     content = models.BinaryField(editable=False)
     state = models.CharField(
         max_length=16, choices=InjectionState.choices, default=InjectionState.QUEUED, db_index=True
     )
+    batch = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
     counts = models.JSONField(default=dict, blank=True)
     reason = models.TextField(blank=True)
     version = models.BigIntegerField("inventory version", null=True, blank=True)
@@ -203,11 +221,6 @@ class Injection(Asked):
     @document.setter
     def document(self, value: Any) -> None:
         self.content = zlib.compress(json.dumps(value).encode())
-
-    @property
-    def transaction(self) -> str:
-        """Id under which its change set is committed, however often that is tried."""
-        return f"injection-{self.pk}"
 
 
 class WantedCopy(models.Model):
@@ -238,6 +251,7 @@ class DetoxLock(Asked):
     locked = models.DateTimeField()
     expires = models.DateTimeField(db_index=True)
     unlocked = models.DateTimeField(null=True, blank=True, db_index=True)
+    warned = models.DateTimeField("owner was warned", null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]

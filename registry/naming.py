@@ -100,10 +100,14 @@ def unknown_items(snapshot: Snapshot, items: Sequence[str]) -> list[str]:
 
 def check_items(snapshot: Snapshot, items: Sequence[str]) -> list[str]:
     """The items, each once; Refused naming those that the inventory does not have."""
-    unknown = unknown_items(snapshot, items)
-    if unknown:
-        raise Refused(f"item: unknown dataset or block: {_some(unknown)}")
+    refuse_unknown(unknown_items(snapshot, items))
     return list(dict.fromkeys(items))
+
+
+def refuse_unknown(items: Sequence[str]) -> None:
+    """Raise Refused that names the items, unless there are none."""
+    if items:
+        raise Refused(f"item: unknown dataset or block: {_some(items)}")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,54 +12,65 @@ from django.db.models import Count
 from django.utils import timezone
 
 from inventory.snapshot import Snapshot
+from registry import approval
+from registry.asking import Asker as Asker
+from registry.asking import Wanted as Wanted
 from registry.desk import desk
 from registry.errors import Denied, Refused
-from registry.lifecycle import OPEN_ACTION, OPEN_REQUEST, REQUEST, after
+from registry.lifecycle import FIRST_REQUEST, OPEN_ACTION, OPEN_REQUEST, REQUEST, after
 from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite
 from registry.naming import check_group, check_items, expand_sites
 from registry.settings import RegistrySettings
+from registry.sizes import bytes_of
+
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Who asks: user, the service that acts for the user, and whether the user may deal with others' requests."""
+class Ready:
+    """What is asked, held against the inventory: names that exist, each once. ``patterns``: the sites as they were given."""
 
-    user: str
-    service: str = ""
-    operator: bool = False
+    items: Sequence[str]
+    sites: Sequence[str]
+    patterns: Sequence[str]
+    group: str = ""
+    num_copies: int = 1
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked, as given: sites may be globs; None: not given."""
+def ready_copy(snapshot: Snapshot, wanted: Wanted, settings: RegistrySettings) -> Ready:
+    """``wanted`` copies with the installation's defaults; ``group`` empty: there is none. Raises Refused."""
+    sites = wanted.sites or settings.default_sites
+    group = wanted.group or settings.default_group
+    _bounded(wanted.items, sites, settings)
+    names, items = expand_sites(snapshot, sites), check_items(snapshot, wanted.items)
+    if group:
+        check_group(snapshot, group)
+    return Ready(items, names, list(sites), group, 1 if wanted.num_copies is None else wanted.num_copies)
 
-    items: Sequence[str] = ()
-    sites: Sequence[str] = ()
-    group: str | None = None
-    num_copies: int | None = None
+
+def ready_deletion(snapshot: Snapshot, wanted: Wanted, settings: RegistrySettings) -> Ready:
+    """The same of ``wanted`` deletions. Raises Refused."""
+    _bounded(wanted.items, wanted.sites, settings)
+    return Ready(check_items(snapshot, wanted.items), expand_sites(snapshot, wanted.sites), list(wanted.sites))
 
 
 def ask_copy(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: RegistrySettings) -> Request:
     """A copy request for ``wanted``: an open one that contains it is counted once more, else a new one is made.
 
-    While that is new, its user (or an operator) changes its group and number of copies with it. Raises Refused.
+    While no engine has looked at it, its user (or an operator) changes its group and number of copies with it. Raises Refused.
     """
-    sites = wanted.sites or settings.default_sites
-    group = wanted.group or settings.default_group
-    _bounded(wanted.items, sites, settings)
-    names = expand_sites(snapshot, sites)
-    items = check_items(snapshot, wanted.items)
-    if wanted.group:
-        check_group(snapshot, wanted.group)
+    return ask_ready_copy(snapshot, asker, wanted, ready_copy(snapshot, wanted, settings))
+
+
+def ask_ready_copy(snapshot: Snapshot, asker: Asker, wanted: Wanted, ready: Ready) -> Request:
+    """The same for what is held against the inventory already."""
     with desk():
-        existing = _containing(RequestKind.COPY, items, names)
-        if existing is not None:
-            return _again(existing, asker, wanted)
-        if not group:
+        found = existing(RequestKind.COPY, ready)
+        if found is not None:
+            return _again(snapshot, found, asker, wanted)
+        if not ready.group:
             raise Refused("missing parameter group; there is no default group here")
-        copies = 1 if wanted.num_copies is None else wanted.num_copies
-        values = {"group": check_group(snapshot, group), "num_copies": copies}
-        return _make(RequestKind.COPY, asker, items, names, list(sites), values)
+        return _make(snapshot, RequestKind.COPY, asker, ready)
 
 
 def ask_deletion(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: RegistrySettings) -> Request:
@@ -65,60 +78,81 @@ def ask_deletion(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: Reg
 
     One for more is not taken for it: its owner may withdraw that without knowing of this one.
     """
-    _bounded(wanted.items, wanted.sites, settings)
-    names = expand_sites(snapshot, wanted.sites)
-    items = check_items(snapshot, wanted.items)
+    ready = ready_deletion(snapshot, wanted, settings)
     with desk():
-        existing = _containing(RequestKind.DELETION, items, names, nothing_else=True)
-        if existing is not None:
-            return _again(existing, asker, Wanted())
-        return _make(RequestKind.DELETION, asker, items, names, list(wanted.sites), {})
+        found = existing(RequestKind.DELETION, ready)
+        if found is not None:
+            return _again(snapshot, found, asker, Wanted())
+        return _make(snapshot, RequestKind.DELETION, asker, ready)
+
+
+def existing(kind: str, ready: Ready) -> Request | None:
+    """The open request that asking for ``ready`` would count once more."""
+    if kind == RequestKind.DELETION:
+        return Request.objects.filter(open_key=open_key(kind, ready.items, ready.sites)).first()
+    return _containing(kind, ready.items, ready.sites)
+
+
+def open_key(kind: str, items: Sequence[str], sites: Sequence[str]) -> str:
+    """What stands for just these items and sites; no two open requests have the same."""
+    text = json.dumps([kind, sorted(items), sorted(sites)])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def change(snapshot: Snapshot, kind: str, request_id: int, asker: Asker, wanted: Wanted) -> Request:
-    """Ask again by number, changing group and number of copies; only while new. Items and sites stay as they are."""
+    """Ask again by number, changing group and number of copies; only while no engine has looked at it. Items and sites stay as they are."""
     if wanted.group:
         check_group(snapshot, wanted.group)
     with desk():
         request = _own(kind, request_id, asker)
-        if request.status != "new":
+        if request.status not in FIRST_REQUEST:
             raise Refused(f"request_id: {request} is {request.status} and cannot be updated any more")
         _must_hold("item", wanted.items, request.items.values_list("item", flat=True))
         if wanted.sites:
             names = expand_sites(snapshot, wanted.sites)
             _must_hold("site", names, request.sites.values_list("site", flat=True))
-        return _again(request, asker, wanted)
+        return _again(snapshot, request, asker, wanted)
 
 
 def cancel(kind: str, request_id: int, asker: Asker) -> Request:
-    """Withdraw a request that is still new; once more is no error. Raises Denied, Refused, ImpossibleTransition."""
+    """Withdraw a request that no engine has looked at; once more is no error. Raises Denied, Refused, ImpossibleTransition."""
     with transaction.atomic():
         request = _own(kind, request_id, asker)
         if request.status != "cancelled":
             request.status = after(REQUEST, request.status, "cancel", str(request))
-            request.ended = timezone.now()
-            request.save(update_fields=["status", "ended"])
+            request.reason, request.ended, request.open_key = "", timezone.now(), None
+            request.save(update_fields=["status", "reason", "ended", "open_key"])
         return request
 
 
-@transaction.atomic
 def release(request: Request, operator: str) -> None:
-    """Hand an activated or rejected request to the engines again; what is open of it is given up first."""
-    request = Request.objects.select_for_update().get(pk=request.pk)
-    request.status, request.reason = after(REQUEST, request.status, "release", str(request)), ""
-    request.ended = None
-    request.save(update_fields=["status", "reason", "ended"])
-    _fail_open_actions(request, f"released by {operator}")
+    """Hand an activated or rejected request to the engines again; what is open of it is given up first.
+
+    Raises Refused when the same was asked anew meanwhile, ImpossibleTransition.
+    """
+    with desk():
+        request = Request.objects.select_for_update().get(pk=request.pk)
+        request.status, request.reason = after(REQUEST, request.status, "release", str(request)), ""
+        items, sites = (
+            list(found.values_list(name, flat=True))
+            for found, name in ((request.items, "item"), (request.sites, "site"))
+        )
+        request.ended, request.open_key = None, open_key(request.kind, items, sites)
+        other = Request.objects.filter(open_key=request.open_key).exclude(pk=request.pk).first()
+        if other is not None:
+            raise Refused(f"{other} asks for the same and is {other.status}; there is nothing to release")
+        request.save(update_fields=["status", "reason", "ended", "open_key"])
+        _fail_open_actions(request, f"released by {operator}")
 
 
 @transaction.atomic
 def fail(request: Request, operator: str, reason: str) -> None:
     """End an open request by hand: rejected if no engine has looked at it, else its open actions fail."""
     request = Request.objects.select_for_update().get(pk=request.pk)
-    event = "reject" if request.status == "new" else "complete"
+    event = "reject" if request.status in FIRST_REQUEST else "complete"
     request.status = after(REQUEST, request.status, event, str(request))
-    request.reason, request.ended = f"{reason} ({operator})", timezone.now()
-    request.save(update_fields=["status", "reason", "ended"])
+    request.reason, request.ended, request.open_key = f"{reason} ({operator})", timezone.now(), None
+    request.save(update_fields=["status", "reason", "ended", "open_key"])
     _fail_open_actions(request, request.reason)
 
 
@@ -135,53 +169,71 @@ def _bounded(items: Sequence[str], sites: Sequence[str], settings: RegistrySetti
             raise Refused(f"{name}: {len(values)} in one request; at most {settings.max_items}")
 
 
-def _containing(kind: str, items: Sequence[str], sites: Sequence[str], *, nothing_else: bool = False) -> Request | None:
-    """The open request that contains all of these (and ``nothing_else``): the first new one, else the last activated one."""
+def _containing(kind: str, items: Sequence[str], sites: Sequence[str]) -> Request | None:
+    """The open request that contains all of these: the first that no engine has looked at, else the last activated one."""
     by_item = RequestItem.objects.filter(item__in=items, request__kind=kind, request__status__in=OPEN_REQUEST)
     with_items = by_item.values("request_id").annotate(found=Count("id")).filter(found=len(items))
     by_site = RequestSite.objects.filter(site__in=sites, request_id__in=with_items.values("request_id"))
     with_both = by_site.values("request_id").annotate(found=Count("id")).filter(found=len(sites))
-    found = Request.objects.filter(pk__in=with_both.values("request_id")).select_for_update()
-    if nothing_else:
-        foreign_items = RequestItem.objects.filter(request_id__in=with_both.values("request_id")).exclude(
-            item__in=items
-        )
-        foreign_sites = RequestSite.objects.filter(request_id__in=with_both.values("request_id")).exclude(
-            site__in=sites
-        )
-        found = found.exclude(pk__in=foreign_items.values("request_id"))
-        found = found.exclude(pk__in=foreign_sites.values("request_id"))
-    candidates = list(found.order_by("id"))
-    new = [request for request in candidates if request.status == "new"]
+    candidates = list(Request.objects.filter(pk__in=with_both.values("request_id")).order_by("id"))
+    new = [request for request in candidates if request.status in FIRST_REQUEST]
     return new[0] if new else candidates[-1] if candidates else None
 
 
-def _again(request: Request, asker: Asker, wanted: Wanted) -> Request:
+def _again(snapshot: Snapshot, found: Request, asker: Asker, wanted: Wanted) -> Request:
+    request = Request.objects.select_for_update().get(pk=found.pk)
+    before = (request.group, request.num_copies)
     request.count += 1
     request.last_asked = timezone.now()
-    if request.status == "new" and (asker.operator or asker.user == request.user):
+    if request.status in FIRST_REQUEST and (asker.operator or asker.user == request.user):
         request.group = wanted.group or request.group
         request.num_copies = request.num_copies if wanted.num_copies is None else wanted.num_copies
     request.save(update_fields=["count", "last_asked", "group", "num_copies"])
+    if (request.group, request.num_copies) != before:
+        _judge_changed(snapshot, request)
     return request
 
 
-def _make(
-    kind: str, asker: Asker, items: Sequence[str], sites: Sequence[str], patterns: list[str], values: dict[str, object]
-) -> Request:
+def _judge_changed(snapshot: Snapshot, request: Request) -> None:
+    """What was accepted is not accepted for whatever it is changed to, nor does what waits wait for nothing."""
+    ready = Ready(
+        list(request.items.values_list("item", flat=True)), list(request.sites.values_list("site", flat=True)),
+        request.site_patterns, request.group, request.num_copies,
+    )  # fmt: skip
+    rule = _rule(snapshot, request.kind, Asker(request.user), ready)
+    if rule is not None and (request.status, request.approval_rule) != ("waiting", rule.name):
+        if request.status == "new":
+            after(REQUEST, request.status, "hold", str(request))
+        approval.hold(request, rule)
+    elif rule is None and request.status == "waiting":
+        request.status, request.reason = after(REQUEST, request.status, "approve", str(request)), ""
+        request.approval_rule = ""
+        request.save(update_fields=["status", "reason", "approval_rule"])
+
+
+def _make(snapshot: Snapshot, kind: str, asker: Asker, ready: Ready) -> Request:
     now = timezone.now()
     request = Request.objects.create(
-        kind=kind,
-        user=asker.user,
-        service=asker.service,
-        first_asked=now,
-        last_asked=now,
-        site_patterns=patterns,
-        **values,
-    )
-    RequestItem.objects.bulk_create([RequestItem(request=request, item=item) for item in items], batch_size=500)
-    RequestSite.objects.bulk_create([RequestSite(request=request, site=site) for site in sites], batch_size=500)
+        kind=kind, user=asker.user, service=asker.service, first_asked=now, last_asked=now, site_patterns=ready.patterns,
+        open_key=open_key(kind, ready.items, ready.sites), group=ready.group, num_copies=ready.num_copies,
+    )  # fmt: skip
+    write_parts(request, ready.items, ready.sites)
+    rule = _rule(snapshot, kind, asker, ready)
+    if rule is not None:
+        approval.hold(request, rule)
     return request
+
+
+def write_parts(request: Request, items: Sequence[str], sites: Sequence[str]) -> None:
+    """The items and sites of a request that was just made."""
+    RequestItem.objects.bulk_create([RequestItem(request=request, item=item) for item in items], batch_size=_AT_ONCE)
+    RequestSite.objects.bulk_create([RequestSite(request=request, site=site) for site in sites], batch_size=_AT_ONCE)
+
+
+def _rule(snapshot: Snapshot, kind: str, asker: Asker, ready: Ready) -> approval.ApprovalRule | None:
+    return approval.rule_for(
+        asker, kind, ready.group, ready.sites, ready.num_copies, lambda: bytes_of(snapshot, ready.items)
+    )
 
 
 def _own(kind: str, request_id: int, asker: Asker) -> Request:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 
-from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite, UserDN
+from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite, RequestStatus, UserDN
 
 _TIME = "%Y-%m-%dT%H:%M:%S UTC"
 
@@ -81,7 +81,8 @@ def _shown(request: Request, dn: str) -> dict[str, object]:
         "request_id": request.pk,
         "item": sorted(item.item for item in request.items.all()),
         "site": sorted(site.site for site in request.sites.all()),
-        "status": request.status,
+        # Whether a person or an engine looks at it first is nothing that older clients know.
+        "status": RequestStatus.NEW if request.status == RequestStatus.WAITING else request.status,
         "user": request.user,
         "dn": dn,
     }

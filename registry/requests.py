@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from inventory.snapshot import Snapshot
-from registry.lifecycle import ACTION, OPEN_ACTION, OPEN_REQUEST, REQUEST, after, before
+from registry.lifecycle import ACTION, IN_HAND, OPEN_ACTION, OPEN_REQUEST, REQUEST, after, before
 from registry.models import CopyRequest, DeletionRequest, Request, RequestAction, RequestItem, RequestKind
 
 
@@ -35,8 +35,9 @@ def _moved(request: Request, event: str, reason: str = "") -> Request:
     locked = Request.objects.select_for_update().get(pk=request.pk)
     locked.status = after(REQUEST, locked.status, event, str(locked))
     locked.reason = reason
-    locked.ended = None if locked.status in OPEN_REQUEST else timezone.now()
-    locked.save(update_fields=["status", "reason", "ended"])
+    if locked.status not in OPEN_REQUEST:
+        locked.ended, locked.open_key = timezone.now(), None
+    locked.save(update_fields=["status", "reason", "ended", "open_key"])
     request.status, request.reason, request.ended = locked.status, locked.reason, locked.ended
     return locked
 
@@ -97,15 +98,15 @@ def complete_finished(now: datetime, requests: Iterable[int] | None = None) -> i
     finished = Request.objects.filter(status="activated").exclude(pk__in=unfinished)
     if requests is not None:
         finished = finished.filter(pk__in=list(requests))
-    return finished.update(status=after(REQUEST, "activated", "complete"), ended=now)
+    return finished.update(status=after(REQUEST, "activated", "complete"), ended=now, open_key=None)
 
 
 def open_items() -> pl.DataFrame:
-    """Items of all open (new or activated) requests: dataset, block (null: whole dataset), site, kind.
+    """Items of all requests in hand (new or activated): dataset, block (null: whole dataset), site, kind.
 
     A row per item and site of the request; what engines must not act against while it is asked for.
     """
-    open_requests = Request.objects.filter(status__in=OPEN_REQUEST)
+    open_requests = Request.objects.filter(status__in=IN_HAND)
     items = open_requests.values_list("id", "kind", "items__item")
     sites = open_requests.values_list("id", "sites__site")
     by_item = pl.DataFrame(list(items), {"id": pl.Int64, "kind": pl.String, "item": pl.String}, orient="row")

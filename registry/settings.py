@@ -14,7 +14,9 @@ class RegistrySettings:
     ``default_group``, ``default_sites`` (globs): of copy requests that name none. ``max_items``: items, or sites, in one
     request or lock. ``max_listed``: rows in one answer. ``max_lock_days``: how far ahead a lock may expire.
     ``sync_wait``: seconds that a synchronous injection waits for its turn. ``longest_turn``: seconds after which a run that
-    applies queued injections lets others have their turn.
+    applies queued injections lets others have their turn. ``calls_per_minute``: of ``/api/`` by one user,
+    ``anonymous_calls_per_minute``: from one address that nobody is known at; 0: no limit. ``keep_answers_hours``: how long the
+    answer to a call with an idempotency key is kept.
     """
 
     default_group: str = ""
@@ -24,6 +26,12 @@ class RegistrySettings:
     max_lock_days: int = 3650
     sync_wait: float = 10.0
     longest_turn: float = 60.0
+    lock_warning_days: float = 7.0
+    archive_days: float = 400.0
+    notice_attempts: int = 12
+    calls_per_minute: int = 60_000
+    anonymous_calls_per_minute: int = 12_000
+    keep_answers_hours: float = 24.0
 
 
 def registry_settings() -> RegistrySettings:

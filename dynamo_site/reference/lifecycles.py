@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fileops.lifecycle import OPEN, TRANSITIONS
-from registry.lifecycle import ACTION, OPEN_ACTION, OPEN_REQUEST, REQUEST
+from registry.lifecycle import ACTION, FIRST_REQUEST, OPEN_ACTION, OPEN_REQUEST, REQUEST
 
 
 def file_operations() -> str:
@@ -18,7 +18,7 @@ def file_operations() -> str:
 
 def requests() -> str:
     """The life of a copy or deletion request."""
-    return _diagram(REQUEST, OPEN_REQUEST)
+    return _diagram(REQUEST, OPEN_REQUEST, FIRST_REQUEST)
 
 
 def actions() -> str:
@@ -26,7 +26,7 @@ def actions() -> str:
     return _diagram(ACTION, OPEN_ACTION)
 
 
-def _diagram(table: Mapping[tuple[str, str], str], open_states: Iterable[str]) -> str:
+def _diagram(table: Mapping[tuple[str, str], str], open_states: Iterable[str], first: Iterable[str] = ("new",)) -> str:
     """A diagram in Mermaid's language; events that change nothing are left out."""
     arrows: dict[tuple[str, str], list[str]] = {}
     for (before, event), after in table.items():
@@ -35,4 +35,5 @@ def _diagram(table: Mapping[tuple[str, str], str], open_states: Iterable[str]) -
     lines = [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in arrows.items()]
     states = dict.fromkeys(state for pair in arrows for state in pair)
     final = [f"    {state} --> [*]" for state in states if state not in set(open_states)]
-    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> new", *lines, *final, "```"]) + "\n"
+    begin = [f"    [*] --> {state}" for state in first]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *begin, *lines, *final, "```"]) + "\n"
