@@ -23,6 +23,10 @@ class NotThere(RegistryError):
     """No such row."""
 
 
+class Conflict(RegistryError):
+    """Its state does not allow it, or somebody else was quicker; looking at it again helps."""
+
+
 class Busy(RegistryError):
     """Cannot be done now; ``retry_after`` seconds later it may."""
 

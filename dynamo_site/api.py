@@ -1,0 +1,103 @@
+"""``/api/v1/``: the resources of all components, the schema, and its documentation, served without any foreign host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, path, re_path, reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework import serializers
+
+from registry.api.problems import KINDS, PREFIX, no_such_resource
+from registry.api.writing import Call, Resource, operation, route
+from registry.errors import NotThere
+
+# Redoc makes its style in the page.
+_REDOC_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class Root(serializers.Serializer[Any]):
+    """Addresses of the resources by name."""
+
+    resources = serializers.DictField(child=serializers.CharField())
+
+
+class Index(Resource):
+    """Where everything is."""
+
+    @operation(answer=Root)
+    def show(self, call: Call) -> dict[str, Any]:
+        """Addresses of all resources that need no more than their name."""
+        found = {
+            pattern.pattern._route.removeprefix("api/v1/") for pattern in RESOURCES if isinstance(pattern, URLPattern)
+        }
+        return {"resources": {name: f"/api/v1/{name}" for name in sorted(found) if name and "<" not in name}}
+
+
+class ProblemKind(serializers.Serializer[Any]):
+    """What a kind of problem means."""
+
+    type = serializers.CharField()
+    status = serializers.IntegerField()
+    title = serializers.CharField()
+    meaning = serializers.CharField()
+
+
+class Problems(Resource):
+    """The kinds of problems that answers name in ``type``."""
+
+    @operation(answer=ProblemKind(many=True))
+    def list(self, call: Call) -> list[dict[str, Any]]:
+        """All kinds of problems."""
+        return [_kind(name) for name in KINDS]
+
+    @operation(answer=ProblemKind)
+    def show(self, call: Call) -> dict[str, Any]:
+        """One kind of problem."""
+        if call.path["name"] not in KINDS:
+            raise NotThere(f"there is no kind of problem called {call.path['name'][:100]}")
+        return _kind(call.path["name"])
+
+
+def _kind(name: str) -> dict[str, Any]:
+    kind = KINDS[name]
+    return {"type": PREFIX + name, "status": int(kind.status), "title": kind.title, "meaning": kind.meaning}
+
+
+@require_safe
+@ensure_csrf_cookie
+def swagger(request: HttpRequest) -> HttpResponse:
+    """Swagger UI: reading, and trying out with the session of the browser."""
+    return render(request, "api/swagger.html", {"schema": reverse("v1-schema") + "?format=json"})
+
+
+@require_safe
+@never_cache
+def redoc(request: HttpRequest) -> HttpResponse:
+    """Redoc: reading."""
+    response = render(request, "api/redoc.html", {"schema": reverse("v1-schema") + "?format=json"})
+    response["Content-Security-Policy"] = _REDOC_POLICY
+    return response
+
+
+RESOURCES: list[URLPattern | URLResolver] = [
+    route("", Index, {"get": "show"}, name="v1"),
+    route("problems", Problems, {"get": "list"}),
+    route("problems/<str:name>", Problems, {"get": "show"}, name="v1-problem"),
+]
+urlpatterns: list[URLPattern | URLResolver] = [
+    *RESOURCES,
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="v1-schema"),
+    path("api/v1/docs", swagger, name="v1-docs"),
+    path("api/v1/redoc", redoc, name="v1-redoc"),
+    re_path(r"^api(?:/|$)", no_such_resource, name="no-such-resource"),
+]
+"""To stand before all others: nothing else is below ``/api/``."""
