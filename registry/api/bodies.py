@@ -1,7 +1,8 @@
-"""Bodies of requests: JSON of bounded size and depth, uncompressed."""
+"""Bodies of requests: JSON of bounded size and depth, plain or as gzip."""
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
@@ -15,6 +16,7 @@ from registry.errors import Refused
 LARGEST = 1024 * 1024
 """Bytes of a body, where a resource does not take more."""
 DEEPEST = 32
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 class BoundedJsonParser(BaseParser):
@@ -36,13 +38,29 @@ class BoundedJsonParser(BaseParser):
 
 
 def check_size(request: Request, largest: int) -> None:
-    """Refuse a body that is too large, or compressed, before a byte of it is read."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        # What is small here may be anything there.
-        raise UnsupportedMediaType("compressed", "bodies are not taken compressed")
+    """Refuse a body that is too large before a byte of it is read; one in gzip is unpacked, as far as it may be large."""
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in ("identity", "gzip"):
+        raise UnsupportedMediaType(encoding[:20], "bodies are taken plain or as gzip")
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > largest:
         raise TooLarge(f"the body has {length} bytes; at most {largest} are taken here")
+    if encoding == "gzip":
+        request._request._body = unpacked(body.content(request._request), largest)  # type: ignore[attr-defined]
+
+
+def unpacked(packed: bytes, largest: int) -> bytes:
+    """What is in a gzip body. However much that claims to be, no more than ``largest`` bytes are made of it. TooLarge, ParseError."""
+    unpack = zlib.decompressobj(_GZIP)
+    try:
+        plain = unpack.decompress(packed, largest + 1)
+    except zlib.error:
+        raise ParseError("body: not gzip, though Content-Encoding says so") from None
+    if len(plain) > largest:
+        raise TooLarge(f"the body has more than {largest} bytes when it is unpacked; no more are taken here")
+    if not unpack.eof or unpack.unused_data:
+        raise ParseError("body: its gzip data end early, or are followed by something else")
+    return plain
 
 
 def check_depth(value: Any) -> None:

@@ -33,7 +33,9 @@ Handler = Callable[[], HttpResponseBase]
 
 
 class KeyInUse(Conflict):
-    """A call with this key is being answered just now."""
+    """A call with this key is being answered just now; in a second the answer may be there."""
+
+    retry_after = 1
 
 
 def once(request: Request, handler: Handler, *, atomic: bool) -> HttpResponseBase:

@@ -52,7 +52,7 @@ KINDS: dict[str, Kind] = {
     "conflict": Kind(HTTPStatus.CONFLICT, "Conflict", "The state does not allow it, or somebody else was quicker: look at it again."),
     "gone": Kind(HTTPStatus.GONE, "Gone", "It was there, and is not kept any more."),
     "too-large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large", "The body is larger than this resource takes; send it in parts."),
-    "unsupported-media-type": Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "Bodies are JSON (`application/json`), not compressed."),
+    "unsupported-media-type": Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "Bodies are JSON (`application/json`), plain or as gzip."),
     "key-reused": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "Idempotency key reused", "The key was sent before with another request; take a new key for each."),
     "too-many-calls": Kind(HTTPStatus.TOO_MANY_REQUESTS, "Too many calls", "More calls than allowed; the header Retry-After tells when to go on."),
     "failed": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Failed", "The server failed; its log tells why."),
@@ -122,7 +122,7 @@ def told(error: Exception, request: HttpRequest) -> JsonResponse | None:
         _LOG.error("a kept file is damaged", path=request.path, reason=str(error))
         return problem(request, name, "a file that this is made from is damaged; the server's log says which")
     answer = problem(request, name, _text(error), list(_errors(error)))
-    if name in ("busy", "too-many-calls"):
+    if name in ("busy", "too-many-calls") or hasattr(error, "retry_after"):
         answer["Retry-After"] = str(_retry_after(error))
     if name == "not-authenticated":
         answer["WWW-Authenticate"] = 'Bearer realm="Dynamo"'
