@@ -116,7 +116,9 @@ def set_locks(wishes: Sequence[Wish], user: str, service: str = "") -> list[Deto
         known = _held_by(user, service, [wish.item for wish in wishes], now)
         made = [_set(wish, known, user, service, now) for wish in wishes]
         unique = {id(lock): lock for lock in made}.values()
-        DetoxLock.objects.bulk_update([lock for lock in unique if lock.pk], ["expires", "comment"], batch_size=_AT_ONCE)
+        DetoxLock.objects.bulk_update(
+            [lock for lock in unique if lock.pk], ["expires", "comment", "warned"], batch_size=_AT_ONCE
+        )
         DetoxLock.objects.bulk_create([lock for lock in unique if not lock.pk], batch_size=_AT_ONCE)
         return made
 
@@ -151,6 +153,7 @@ def _set(wish: Wish, known: dict[_Where, DetoxLock], user: str, service: str, no
             item=wish.item, sites=wish.sites, groups=wish.groups, locked=now, user=user, service=service
         )
     lock = known[where]
+    lock.warned = lock.warned if lock.expires == wish.expires else None
     lock.expires, lock.comment = wish.expires, wish.comment or lock.comment
     return lock
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 from django.db.models import Count, QuerySet
 
+from registry import archive
+from registry.errors import NotThere
+from registry.lifecycle import OPEN_REQUEST
 from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite, RequestStatus, UserDN
 
 _TIME = "%Y-%m-%dT%H:%M:%S UTC"
@@ -30,27 +34,45 @@ class Question:
     all_matching: bool = False
 
 
-def find(question: Question, most: int) -> list[Request]:
-    """The newest ``most`` matching requests, oldest first, with items, sites and actions fetched."""
+def find(question: Question, most: int, below: int | None = None) -> list[Request]:
+    """The newest ``most`` matching requests (with numbers below that one), oldest first, with items, sites and actions fetched.
+
+    Those that ended long ago come from the archive; they are not to be saved.
+    """
+    if question.items is not None and question.sites is not None and not question.all_matching:
+        most = 1
+    rows = list(_in_database(question, below).order_by("-id").prefetch_related("items", "sites", "actions")[:most])
+    if question.statuses is None or set(question.statuses) - set(OPEN_REQUEST):
+        # The database may be full of older ones that are still open.
+        above = rows[-1].pk if len(rows) == most else 0
+        rows += archive.find(_in_archive(question), most, above=above, below=below)
+    rows.sort(key=lambda request: -request.pk)
+    return rows[:most][::-1]
+
+
+def one(kind: str, number: int) -> Request:
+    """The request, wherever it is kept, with items, sites and actions fetched. Raises NotThere."""
+    found = find(Question(kind, number), 1)
+    if not found:
+        raise NotThere(f"there is no {kind} request {number}")
+    return found[0]
+
+
+def _in_database(question: Question, below: int | None) -> QuerySet[Request]:
     requests = Request.objects.filter(kind=question.kind)
+    if below is not None:
+        requests = requests.filter(pk__lt=below)
     if question.request_id is not None:
         requests = requests.filter(pk=question.request_id)
     if question.statuses is not None:
         requests = requests.filter(status__in=question.statuses)
     if question.users is not None:
         requests = requests.filter(user__in=question.users)
-    if question.items is not None:
-        requests = requests.filter(
-            pk__in=_with_all(RequestItem.objects.filter(item__in=question.items), question.items)
-        )
-    if question.sites is not None:
-        requests = requests.filter(
-            pk__in=_with_all(RequestSite.objects.filter(site__in=question.sites), question.sites)
-        )
-    if question.items is not None and question.sites is not None and not question.all_matching:
-        most = 1
-    newest = requests.order_by("-id").prefetch_related("items", "sites", "actions")[:most]
-    return list(reversed(newest))
+    for model, name, wanted in ((RequestItem, "item", question.items), (RequestSite, "site", question.sites)):
+        if wanted is not None:
+            rows = model._default_manager.filter(**{f"{name}__in": wanted})
+            requests = requests.filter(pk__in=_with_all(rows, wanted))
+    return requests
 
 
 def _with_all(rows: QuerySet[Any], names: Sequence[str]) -> QuerySet[Any]:
@@ -59,9 +81,27 @@ def _with_all(rows: QuerySet[Any], names: Sequence[str]) -> QuerySet[Any]:
     return found.values("request_id")
 
 
+def _in_archive(question: Question) -> pl.Expr:
+    """The same conditions over the columns of archived requests."""
+    tests = [pl.col("kind") == question.kind]
+    if question.request_id is not None:
+        tests.append(pl.col("id") == question.request_id)
+    for column, values in (("status", question.statuses), ("user", question.users)):
+        if values is not None:
+            tests.append(pl.col(column).is_in(list(values)))
+    for column, values in (("items", question.items), ("sites", question.sites)):
+        if values is not None:
+            tests.append(
+                pl.all_horizontal(pl.lit(bool(values)), *(pl.col(column).list.contains(each) for each in values))
+            )
+    return pl.all_horizontal(tests)
+
+
 def known_items(items: Iterable[str]) -> set[str]:
-    """Those of ``items`` that some request, also an old one, names."""
-    return set(RequestItem.objects.filter(item__in=list(items)).values_list("item", flat=True))
+    """Those of ``items`` that some request, also an archived one, names."""
+    wanted = set(items)
+    found = set(RequestItem.objects.filter(item__in=wanted).values_list("item", flat=True))
+    return found | archive.known_items(sorted(wanted - found)) if wanted - found else found
 
 
 def shown(requests: Sequence[Request]) -> list[dict[str, object]]:

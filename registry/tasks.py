@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from registry import attribute_sources, cached, injections, tracker
+from registry import archive, attribute_sources, cached, expiry, injections, notices, tracker
 from registry.settings import registry_settings
 from scheduler.runs import reader
 from scheduler.schedules import Schedule
@@ -13,7 +13,8 @@ from scheduler.schedules import Schedule
 AUTHOR = "dynamo"
 SCHEDULES = [
     Schedule("registry.inject", every=60), Schedule("registry.track", every=120),
-    Schedule("registry.read_sources", every=300),
+    Schedule("registry.read_sources", every=300), Schedule("registry.notify", every=30),
+    Schedule("registry.warn_of_locks", every=3600), Schedule("registry.archive", every=86400),
 ]  # fmt: skip
 _TURN_SECONDS = 3600.0
 
@@ -51,3 +52,21 @@ def read_sources() -> None:
 def read_source(name: str) -> None:
     """Read one attribute source and write what is new."""
     attribute_sources.fetch(attribute_sources.named(name), AUTHOR, wait=_TURN_SECONDS)
+
+
+@shared_task(name="registry.notify", isolated=False)
+def notify() -> int:
+    """Send the e-mails and webhooks that are due; how many got through."""
+    return notices.send_due()
+
+
+@shared_task(name="registry.warn_of_locks", isolated=False)
+def warn_of_locks() -> int:
+    """Tell owners of locks that expire soon; how many locks."""
+    return expiry.warn(timezone.now())
+
+
+@shared_task(name="registry.archive")
+def archive_requests() -> int:
+    """Move requests that ended long ago from the database to Parquet files; how many."""
+    return archive.move_old(timezone.now())

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
 from scheduler.errors import ApplicationLocked
 from scheduler.models import OPEN_STATES, ApplicationLock, Run
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds an application; ``depth``: how many times they have locked it."""
+    """Who holds an application, or waits for it; ``depth``: how many times they have locked it; ``expires`` None: never."""
 
     application: str
     user: str
@@ -19,37 +22,72 @@ class Holder:
     note: str
     locked_at: datetime
     depth: int
+    expires: datetime | None = None
 
     def __str__(self) -> str:
         through = f" ({self.service})" if self.service else ""
         note = f": {self.note}" if self.note else ""
-        return f"{self.user}{through} since {self.locked_at:%Y-%m-%d %H:%M} UTC{note}"
+        until = f" until {self.expires:%Y-%m-%d %H:%M} UTC" if self.expires else ""
+        return f"{self.user}{through} since {self.locked_at:%Y-%m-%d %H:%M} UTC{until}{note}"
+
+
+def in_force(now: datetime) -> QuerySet[ApplicationLock]:
+    """Locks that have not expired at ``now``, in order of asking."""
+    return ApplicationLock.objects.filter(Q(expires=None) | Q(expires__gt=now)).order_by("id")
+
+
+def queue(application: str) -> list[Holder]:
+    """Who holds the application, then who waits for it in order of asking; each user and service once."""
+    found: dict[tuple[str, str], list[ApplicationLock]] = {}
+    for row in in_force(timezone.now()).filter(application=application):
+        found.setdefault((row.user, row.service), []).append(row)
+    return [_holder(rows) for rows in found.values()]
+
+
+def queues() -> dict[str, list[Holder]]:
+    """The queues of all applications that somebody holds, by name."""
+    names = in_force(timezone.now()).values_list("application", flat=True).order_by("application").distinct()
+    found = {name: queue(name) for name in names}
+    return {name: holders for name, holders in found.items() if holders}
 
 
 def held(application: str) -> Holder | None:
     """Who holds the application; None: it is free to run."""
-    locks = list(ApplicationLock.objects.filter(application=application).order_by("id"))
-    if not locks:
-        return None
-    first = locks[0]
-    depth = sum((lock.user, lock.service) == (first.user, first.service) for lock in locks)
-    return Holder(application, first.user, first.service, first.note, first.locked_at, depth)
+    return next(iter(queue(application)), None)
 
 
-def lock(application: str, user: str, service: str = "", note: str = "") -> Holder:
-    """Ask for the application; it is yours when the returned holder is you, else you stand in the queue."""
-    ApplicationLock.objects.create(application=application, user=user, service=service, note=note)
-    holder = held(application)
-    return holder or lock(application, user, service, note)
+def _holder(rows: list[ApplicationLock]) -> Holder:
+    """Of the locks of one user and service; they last until the last of them ends."""
+    first, ends = rows[0], [row.expires for row in rows]
+    expires = None if None in ends else max(end for end in ends if end is not None)
+    return Holder(first.application, first.user, first.service, first.note, first.locked_at, len(rows), expires)
+
+
+def lock(application: str, user: str, service: str = "", note: str = "", expires: datetime | None = None) -> Holder:
+    """Ask for the application; it is yours when the returned holder is you, else you stand in the queue.
+
+    Raises ValueError for an end in the past.
+    """
+    if expires is not None and expires <= timezone.now():
+        raise ValueError(f"expires: {expires:%Y-%m-%d %H:%M:%S} UTC is in the past")
+    row = ApplicationLock.objects.create(
+        application=application, user=user, service=service, note=note, expires=expires
+    )
+    return held(application) or _holder([row])
 
 
 def unlock(application: str, user: str, service: str = "") -> Holder | None:
     """Take back the newest lock (or place in the queue) of this user and service; returns who holds it now."""
-    mine = ApplicationLock.objects.filter(application=application, user=user, service=service)
+    mine = in_force(timezone.now()).filter(application=application, user=user, service=service)
     newest = mine.order_by("-id").first()
     if newest is not None:
         newest.delete()
     return held(application)
+
+
+def forget_expired() -> None:
+    """Drop locks that hold nothing any more."""
+    ApplicationLock.objects.filter(expires__lte=timezone.now()).delete()
 
 
 def current() -> list[Run]:

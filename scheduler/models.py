@@ -99,13 +99,18 @@ class RunLog(models.Model):
 
 
 class ApplicationLock(models.Model):
-    """An operator stopped an application; the oldest row of an application is who holds it, the others wait."""
+    """An operator stopped an application; the oldest row of an application is who holds it, the others wait.
+
+    One that has expired holds nothing and waits for nothing any more; without ``expires`` it lasts until it is taken back.
+    """
 
     application = models.CharField(max_length=64)
     user = models.CharField(max_length=150)
     service = models.CharField(max_length=64, blank=True)
     note = models.TextField(blank=True)
     locked_at = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField(null=True, blank=True)
+    warned = models.DateTimeField("owner was warned", null=True, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["application", "id"], name="lock_application")]
@@ -113,3 +118,12 @@ class ApplicationLock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.application} by {self.user}"
+
+
+from scheduler.application_models import Application, Authorisation, Level  # noqa: E402 - they refer to the ones above
+from scheduler.sequence_models import Kind, OnFailure, Phase, Sequence, SequenceStep  # noqa: E402 - the same
+
+__all__ = [
+    "OPEN_STATES", "Application", "ApplicationLock", "Authorisation", "Job", "Kind", "Level", "OnFailure", "Phase", "Run", "RunLog",
+    "Sequence", "SequenceStep", "State",
+]  # fmt: skip

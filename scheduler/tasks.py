@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import current_app, shared_task
 
+from scheduler import applock
 from scheduler import reconcile as work
 from scheduler.isolation import ATTEMPT_HEADER
 from scheduler.schedules import Schedule
@@ -22,8 +23,9 @@ def reconcile() -> None:
 
 @shared_task(name="scheduler.forget", isolated=False)
 def forget() -> None:
-    """Delete runs and jobs that ended long ago."""
+    """Delete runs and jobs that ended long ago, and locks of applications that have expired."""
     work.forget(scheduler_settings())
+    applock.forget_expired()
 
 
 def send(task: str, arguments: dict[str, Any], attempt: int) -> None:

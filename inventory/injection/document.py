@@ -52,6 +52,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Rows by table; ``blocks``, ``blockreplicas``, ``files``: whether the list was given. All have ``where``, their place."""
 
+# Most documents are small and have rows in few tables.
+_EMPTY = {table: pl.DataFrame(schema={**schema, "where": pl.String}) for table, schema in SCHEMAS.items()}
+
 _KEYS = {
     "sites": ["name"], "groups": ["name"], "datasets": ["name"], "blocks": ["dataset", "name"], "files": ["lfn"],
     "dataset_replicas": ["dataset", "site"], "block_replicas": ["dataset", "block", "site"],
@@ -89,14 +92,15 @@ def read_document(document: Any, deletion: bool = False) -> tuple[dict[str, pl.D
         _read_dataset(item, where, draft)
     for where, item in reading.objects(document, "datasetreplica", "", DATASET_REPLICA):
         _read_dataset_replica(item, where, draft)
-    frames = {
-        table: pl.DataFrame(draft.rows[table], {**schema, "where": pl.String}, orient="row")
-        for table, schema in SCHEMAS.items()
-    }
+    frames = {table: _frame(table, rows) for table, rows in draft.rows.items()}
     _check_lfns(frames, reading)
     _check_duplicates(frames, reading)
     reading.finish()
     return frames, reading
+
+
+def _frame(table: str, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, {**SCHEMAS[table], "where": pl.String}, orient="row") if rows else _EMPTY[table]
 
 
 def _read_sites_and_groups(document: Mapping[str, Any], draft: Draft) -> None:
@@ -202,6 +206,8 @@ def _read_dataset_replica(item: Mapping[str, Any], where: str, draft: Draft) -> 
 
 def _check_lfns(frames: Mapping[str, pl.DataFrame], reading: Reading) -> None:
     for table in ("files", "replica_files"):
+        if frames[table].is_empty():
+            continue
         frame = frames[table].filter(pl.col("lfn").is_not_null())
         wrong = frame.select("where", "lfn", what=lfn_mistakes(frame["lfn"])).drop_nulls("what")
         for where, lfn, what in wrong.iter_rows():
@@ -210,6 +216,8 @@ def _check_lfns(frames: Mapping[str, pl.DataFrame], reading: Reading) -> None:
 
 def _check_duplicates(frames: Mapping[str, pl.DataFrame], reading: Reading) -> None:
     for table, key in _KEYS.items():
+        if frames[table].height < 2:
+            continue
         frame = frames[table].drop_nulls(key)
         if frame.select(key).n_unique() == frame.height:
             continue

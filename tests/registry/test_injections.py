@@ -45,7 +45,7 @@ def test_the_record_names_who_injected(admin, filled) -> None:
     from inventory.models import UpdateRecord
 
     admin.data("inventory/injectsync", NEW)
-    record = UpdateRecord.objects.get(transaction=Injection.objects.get().transaction)
+    record = UpdateRecord.objects.get(transaction=Injection.objects.get().batch)
     assert (record.author, record.service) == ("adam", "injection")
 
 

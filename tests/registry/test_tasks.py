@@ -45,6 +45,9 @@ def test_the_tasks_are_on_schedule() -> None:
         "registry.inject",
         "registry.track",
         "registry.read_sources",
+        "registry.notify",
+        "registry.warn_of_locks",
+        "registry.archive",
     }
 
 
