@@ -13,6 +13,8 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 
+from registry import resources as registry
+from registry.api.inventory import urls as inventory
 from registry.api.problems import KINDS, PREFIX, no_such_resource
 from registry.api.writing import Call, Resource, operation, route
 from registry.errors import NotThere
@@ -88,10 +90,12 @@ def redoc(request: HttpRequest) -> HttpResponse:
     return response
 
 
-RESOURCES: list[URLPattern | URLResolver] = [
+RESOURCES: list[URLPattern] = [
     route("", Index, {"get": "show"}, name="v1"),
     route("problems", Problems, {"get": "list"}),
     route("problems/<str:name>", Problems, {"get": "show"}, name="v1-problem"),
+    *inventory.RESOURCES,
+    *registry.urlpatterns,
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     *RESOURCES,

@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("metrics", metrics, name="metrics"),
+    path("", include("dynamo_site.api")),
     path("", include("registry.urls")),
     path("", include("fileops.api")),
     path("", include("detox.api")),

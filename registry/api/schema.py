@@ -9,8 +9,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 
 from registry.api import idempotency
-from registry.api.strict import Strict
 from registry.api.problems import CONTENT_TYPE, KINDS, PREFIX
+from registry.api.strict import Strict
 
 _KEY = OpenApiParameter(
     idempotency.HEADER, {"type": "string", "pattern": "^[!-~]{1,255}$"}, OpenApiParameter.HEADER,
@@ -56,6 +56,12 @@ class Schema(AutoSchema):
     def get_tags(self) -> list[str]:
         """The first part of the path."""
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
+
+    def get_operation_id(self) -> str:
+        """Path and action: unique, and the same as long as these are."""
+        parts = self.path.removeprefix("/api/v1/").replace("-", "_").split("/")
+        action = getattr(self.view, "action", None) or self.method.lower()
+        return "_".join([*(f"by_{part[1:-1]}" if part.startswith("{") else part for part in parts if part), action])
 
     def get_override_parameters(self) -> list[Any]:
         """What was declared, and the idempotency key."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ class Text(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         """The text; nothing else is made one."""
         if not isinstance(data, str):
-            self.fail("type", given=kind_of(data))
+            raise _wrong(self, kind_of(data))
         return str(super().to_internal_value(data))
 
 
@@ -47,7 +48,7 @@ class Integer(serializers.IntegerField):
             return data
         if _in_query(self) and isinstance(data, str) and _INTEGER.fullmatch(data):
             return int(data)
-        self.fail("type", given=repr(data[:40]) if isinstance(data, str) else kind_of(data))
+        raise _wrong(self, repr(data[:40]) if isinstance(data, str) else kind_of(data))
 
 
 class Number(serializers.FloatField):
@@ -58,11 +59,11 @@ class Number(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         """The number; true is none."""
         if isinstance(data, bool) or not isinstance(data, int | float):
-            self.fail("type", given=kind_of(data))
+            raise _wrong(self, kind_of(data))
         try:
             return float(data)
         except OverflowError:
-            self.fail("type", given="one that large")
+            raise _wrong(self, "one that large") from None
 
 
 class Boolean(serializers.BooleanField):
@@ -76,7 +77,7 @@ class Boolean(serializers.BooleanField):
             return data
         if _in_query(self) and data in ("true", "false"):
             return bool(data == "true")
-        self.fail("type", given=repr(data[:40]) if isinstance(data, str) else kind_of(data))
+        raise _wrong(self, repr(data[:40]) if isinstance(data, str) else kind_of(data))
 
 
 class Choice(serializers.ChoiceField):
@@ -92,22 +93,16 @@ class Choice(serializers.ChoiceField):
 class Moment(serializers.DateTimeField):
     """A time with its offset from UTC, as RFC 3339 writes it."""
 
-    default_error_messages = {"form": "a time such as 2030-01-31T12:00:00Z is expected"}
-
     def to_internal_value(self, data: Any) -> datetime:
         """The time in UTC."""
-        if not isinstance(data, str) or not _MOMENT.fullmatch(data):
-            self.fail("form")
-        try:
-            return datetime.fromisoformat(data.upper().replace("Z", "+00:00")).astimezone(UTC)
-        except (ValueError, OverflowError):
-            self.fail("form")
+        if isinstance(data, str) and _MOMENT.fullmatch(data):
+            with suppress(ValueError, OverflowError):
+                return datetime.fromisoformat(data.upper().replace("Z", "+00:00")).astimezone(UTC)
+        raise serializers.ValidationError("a time such as 2030-01-31T12:00:00Z is expected")
 
 
 class Items(serializers.ListField):
     """A list; in a query the parameter comes several times."""
-
-    default_error_messages = {"not_a_list": "a list is expected, not {input_type}"}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": 2000, **options})
@@ -117,7 +112,7 @@ class Items(serializers.ListField):
         if _in_query(self) and isinstance(data, str):
             data = [data]
         if not isinstance(data, list):
-            self.fail("not_a_list", input_type=kind_of(data))
+            raise serializers.ValidationError(f"a list is expected, not {kind_of(data)}")
         return list(super().to_internal_value(data))
 
 
@@ -159,6 +154,10 @@ def kind_of(value: Any) -> str:
         (bool, "true or false"), (str, "a text"), (int | float, "a number"), (list, "a list"), (Mapping, "an object"),
     )  # fmt: skip
     return next((name for kind, name in kinds if isinstance(value, kind)), "null")
+
+
+def _wrong(field: Any, given: str) -> serializers.ValidationError:
+    return serializers.ValidationError(field.error_messages["type"].format(given=given))
 
 
 def _in_query(field: Any) -> bool:

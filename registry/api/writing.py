@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 from drf_spectacular.utils import extend_schema
@@ -28,13 +29,19 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from registry import rights
+from registry.api import asked as asking
 from registry.api import idempotency
+from registry.api.answers import answered
 from registry.api.bodies import LARGEST
-from registry.api.strict import Body, Query, values_of
+from registry.api.columns import Fields
+from registry.api.documented import item, listed
+from registry.api.formats import FORMATS, Negotiation
 from registry.api.problems import told
+from registry.api.rows import of_rows, row_of
+from registry.api.strict import Body, Query, values_of
+from registry.asking import Asker
 from registry.callers import Caller
 from registry.errors import NotAuthenticated
-from registry.placing import Asker
 
 
 @dataclass
@@ -46,11 +53,21 @@ class Call:
     query: dict[str, Any] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
     path: Mapping[str, Any] = field(default_factory=dict)
+    document: Any = None
+
+    @classmethod
+    def of(cls, request: Request, **given: Any) -> Call:
+        """The call that a request is."""
+        return cls(request, request.auth or Caller(request.user), **given)
 
     @property
     def asker(self) -> Asker:
         """The caller as the services of requests want it."""
         return Asker(self.caller.name, self.caller.service, rights.has(self.caller.user, "operator", "registry"))
+
+    def require(self, role: str, target: str, **limits: Any) -> None:
+        """Raise Denied unless the caller has ``role`` on ``target``; ``limits``: of which site or group."""
+        rights.require(self.caller.user, role, target, **limits)
 
     def made(self, data: Any, location: str, *, new: bool = True) -> Response:
         """The answer to a POST that made something, or found what was made before: 201 or 200, with its address."""
@@ -66,6 +83,7 @@ class Resource(ViewSet):
     access: Any = None
     limits: Mapping[str, str] = {}
     metadata_class = None
+    content_negotiation_class = Negotiation
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, check rights and limits; then make a POST one that is carried out once."""
@@ -78,6 +96,12 @@ class Resource(ViewSet):
             self.post = lambda *args, **kwargs: idempotency.once(
                 request, partial(handler, *args, **kwargs), atomic=self.atomic
             )
+
+    def get_renderers(self) -> list[Any]:
+        """Lists of rows have all formats, everything else is JSON."""
+        if hasattr(getattr(self, self.action or "", None), "fields"):
+            return [form() for form in FORMATS]
+        return super().get_renderers()
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the headers on limits, and the methods there are to an answer that refuses one."""
@@ -92,65 +116,94 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespons
     return told(error, context["request"])
 
 
+Method = Callable[..., HttpResponseBase]
+
+
 def operation(
-    *,
-    query: type[Query] = Query,
-    body: type[Body] | None = None,
-    answer: Any = None,
-    status: int = 200,
-    also: Mapping[Any, Any] | None = None,
-    **more: Any,
-) -> Callable[[Callable[[Any, Call], Any]], Callable[..., HttpResponseBase]]:
+    *, query: type[Query] = Query, body: type[Body] | Mapping[str, Any] | None = None, answer: Any = None, status: int = 200, also: Mapping[Any, Any] | None = None,
+) -> Callable[[Callable[[Any, Call], Any]], Method]:  # fmt: skip
     """Declare a method of a :class:`Resource`; it gets a :class:`Call` and returns what ``answer`` shows, or a response.
 
-    ``answer``: a serializer class, or an instance (``many=True``); None: nothing comes back (204). ``also``: further responses
-    by status. ``more`` goes to drf-spectacular's ``extend_schema``.
+    ``body``: a serializer, or the JSON schema of a document that the service itself reads (``call.document``).
+    ``answer``: fields of a row, a serializer class, or an instance of one (``many=True``); None: nothing comes back (204).
+    ``also``: further responses by status.
     """
 
-    def decorate(function: Callable[[Any, Call], Any]) -> Callable[..., HttpResponseBase]:
+    def decorate(function: Callable[[Any, Call], Any]) -> Method:
         @wraps(function)
         def method(self: Resource, request: Request, **variables: Any) -> HttpResponseBase:
-            call = Call(request, request.auth or Caller(request.user), path=variables)
+            call = Call.of(request, path=variables)
             call.query = _checked(query, values_of(dict(request.query_params.lists()), _lists(query)))
-            if body is not None:
+            if isinstance(body, Mapping):
+                call.document = request.data
+            elif body is not None:
                 call.body = _checked(body, request.data)
             result = function(self, call)
             if isinstance(result, HttpResponseBase):
                 return result
             return Response(None, 204) if answer is None else Response(shown(answer, result), status)
 
-        says = (function.__doc__ or "").strip()
         responses = {204 if answer is None else status: answer, **(also or {})}
+        told_of = {_code(code): _schema(one) for code, one in responses.items()}
         return extend_schema(
-            summary=says.split("\n")[0].rstrip("."), description=says, parameters=[query, *more.pop("parameters", [])],
-            request=body, responses=responses, **more,
-        )(method)  # fmt: skip
+            **_says(function),
+            parameters=[] if query is Query else [query],
+            request={"application/json": body} if isinstance(body, Mapping) else body,
+            responses=told_of,
+        )(method)  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def listing(fields: Fields, **others: str) -> Callable[[Callable[[Any, Call], QuerySet[Any]]], Method]:
+    """Declare a method called ``list`` that gives a query set: filtered, ordered and shown as the call asks.
+
+    ``others``: parameters besides the fields, with what they mean; the call's ``query`` has lists of the texts that were given.
+    Without an order the newest rows come first.
+    """
+
+    def decorate(function: Callable[[Any, Call], QuerySet[Any]]) -> Method:
+        @wraps(function)
+        def method(self: Resource, request: Request, **variables: Any) -> HttpResponseBase:
+            asked = asking.asked(request._request, fields, tuple(others))
+            found = function(self, Call.of(request, query=dict(asked.others or {}), path=variables))
+            return answered(request, of_rows(found, asked), asked, request.accepted_renderer, {})  # type: ignore[arg-type]
+
+        method.fields, method.others = fields, others  # type: ignore[attr-defined]
+        return extend_schema(**_says(function), **listed(fields, others))(method)  # type: ignore[no-any-return]
 
     return decorate
 
 
 def shown(answer: Any, result: Any) -> Any:
-    """``result`` as the serializer ``answer`` shows it; plain data stays as it is."""
+    """``result`` as ``answer`` shows it; plain data stays as it is."""
     if isinstance(answer, serializers.ListSerializer):
         return [shown(type(answer.child), one) for one in result]
     if isinstance(result, dict | list):
         return result
-    return answer(result).data
+    return row_of(result, answer) if isinstance(answer, Mapping) else answer(result).data
 
 
 def route(
-    address: str,
-    resource: type[Resource],
-    methods: dict[str, str],
-    *,
-    name: str = "",
-    access: Any = None,
-    **options: Any,
+    address: str, resource: type[Resource], methods: dict[str, str], *, name: str = "", access: Any = None
 ) -> URLPattern:
     """An address below ``/api/v1/`` with the resource's method for each HTTP method; ``access``: who may use it."""
-    view = resource.as_view(methods, access=access, **options)
+    view = resource.as_view(methods, access=access)
     view.access = access  # type: ignore[attr-defined]
     return path(f"api/v1/{address}", view, name=name or f"v1-{address.replace('/', '-')}")
+
+
+def _says(function: Callable[..., Any]) -> dict[str, str]:
+    says = (function.__doc__ or "").strip()
+    return {"summary": says.split("\n")[0].rstrip("."), "description": says}
+
+
+def _code(code: Any) -> Any:
+    return code if isinstance(code, tuple) else (code, "application/json")
+
+
+def _schema(answer: Any) -> Any:
+    return item(answer) if isinstance(answer, Mapping) and "type" not in answer else answer
 
 
 def _lists(query: type[Query]) -> list[str]:

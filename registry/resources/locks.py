@@ -1,0 +1,141 @@
+"""Detox locks, and locks that stop applications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from registry import locks, rights
+from registry.api.columns import by_name
+from registry.api.rows import of_model, row_of
+from registry.api.schema import example
+from registry.api.strict import Body, Items, Moment, Text
+from registry.api.writing import Call, Resource, listing, operation, route
+from registry.errors import NotThere
+from registry.models import DetoxLock
+from scheduler import applock
+from scheduler.models import ApplicationLock
+
+FIELDS = by_name(*of_model(
+    DetoxLock, "id", "user", "service", "item", "sites", "groups", "comment", "locked", "expires", "unlocked",
+    id=3, item="/Big/*/RAW", sites="T2_*",
+))  # fmt: skip
+HELD = by_name(
+    *of_model(ApplicationLock, "id", "application", "user", "service", "note", "locked_at", application="detox")
+)
+
+
+@example(
+    item="/Big/Run-v1/RAW", sites="T2_*", expires="2030-01-31T12:00:00Z", comment="needed for the summer conferences"
+)
+class LockWished(Body):
+    """One lock; empty sites or groups: all."""
+
+    item = Text(max_length=768, help_text="dataset or glob, or dataset#block")
+    sites = Text(required=False, allow_blank=True, default="", help_text="name or glob")
+    groups = Text(required=False, allow_blank=True, default="", help_text="name or glob")
+    expires = Moment()
+    comment = Text(max_length=4000, required=False, allow_blank=True, default="")
+
+
+@example(locks=[{"item": "/Big/Run-v1/RAW", "expires": "2030-01-31T12:00:00Z"}])
+class LocksWished(Body):
+    """Many locks."""
+
+    locks = Items(child=LockWished(), max_length=10_000)
+
+
+@example(application="detox", note="disks are exchanged at CERN")
+class HoldWished(Body):
+    """An application to be stopped."""
+
+    application = Text(max_length=64)
+    note = Text(max_length=4000, required=False, allow_blank=True, default="")
+
+
+class LockList(serializers.Serializer[Any]):
+    """Locks that now hold."""
+
+    results = serializers.ListField(child=serializers.DictField())
+
+
+class Locks(Resource):
+    """What keeps Detox off data."""
+
+    largest_body = 16 * 1024 * 1024
+
+    @listing(FIELDS)
+    def list(self, call: Call) -> QuerySet[DetoxLock]:
+        """Locks, newest first, also expired and released ones: `unlocked__null=true` and `expires__gt=now` leave those in force."""
+        return DetoxLock.objects.all()
+
+    @operation(body=LockWished, answer=FIELDS, status=201)
+    def create(self, call: Call) -> Any:
+        """Set a lock; the same again gets the new expiry and comment."""
+        lock = locks.set_locks([locks.Wish(**call.body)], call.caller.name, call.caller.service)[0]
+        return call.made(row_of(lock, FIELDS), f"/api/v1/locks/{lock.pk}")
+
+    @operation(body=LocksWished, answer=LockList)
+    def replace(self, call: Call) -> Mapping[str, Any]:
+        """Make the caller's locks (of this service) exactly these: set them, release all others."""
+        wishes = [locks.Wish(**wish) for wish in call.body["locks"]]
+        made = locks.replace(wishes, call.caller.name, call.caller.service)
+        return {
+            "results": [{"id": lock.pk, "item": lock.item, "sites": lock.sites, "groups": lock.groups} for lock in made]
+        }
+
+    @operation(answer=FIELDS)
+    def show(self, call: Call) -> DetoxLock:
+        """One lock."""
+        return locks.existing([call.path["number"]]).get()
+
+    @operation(answer=FIELDS)
+    def release(self, call: Call) -> DetoxLock:
+        """Release a lock: one's own, or any as an operator of Detox; once more is no error."""
+        chosen = locks.existing([call.path["number"]])
+        locks.release(chosen, call.caller.name, any_owner=rights.has(call.caller.user, "operator", "detox"))
+        return chosen.get()
+
+
+class ApplicationLocks(Resource):
+    """Who stopped which application, and who waits for it."""
+
+    @listing(HELD)
+    def list(self, call: Call) -> QuerySet[ApplicationLock]:
+        """Locks of applications; of each the oldest holds it, the others wait in their order."""
+        return ApplicationLock.objects.all()
+
+    @operation(body=HoldWished, answer=HELD, status=201)
+    def create(self, call: Call) -> Any:
+        """Ask for an application: it is stopped for others once the lock is the oldest."""
+        call.require("operator", "application")
+        caller = call.caller
+        applock.lock(call.body["application"], caller.name, caller.service, call.body["note"])
+        mine = ApplicationLock.objects.filter(
+            application=call.body["application"], user=caller.name, service=caller.service
+        )
+        row = mine.order_by("-id").first()
+        if row is None:
+            raise NotThere("the lock was taken back at once")
+        return call.made(row_of(row, HELD), f"/api/v1/application-locks/{row.pk}")
+
+    @operation()
+    def delete(self, call: Call) -> None:
+        """Take back a lock or a place in the queue: one's own, or any as an admin of applications."""
+        row = ApplicationLock.objects.filter(pk=call.path["number"]).first()
+        if row is None:
+            raise NotThere(f"there is no lock {call.path['number']} of an application")
+        call.require("operator" if row.user == call.caller.name else "admin", "application")
+        row.delete()
+
+
+urlpatterns = [
+    route("locks", Locks, {"get": "list", "post": "create", "put": "replace"}),
+    route("locks/<int:number>", Locks, {"get": "show"}, name="v1-locks-one"),
+    route("locks/<int:number>/release", Locks, {"post": "release"}, name="v1-locks-release"),
+    route("application-locks", ApplicationLocks, {"get": "list", "post": "create"}),
+    route("application-locks/<int:number>", ApplicationLocks, {"delete": "delete"}, name="v1-application-locks-one"),
+]

@@ -1,0 +1,119 @@
+"""Who calls, and with what: oneself, one's tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponseBase
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from registry import rights, tokens
+from registry.api.columns import by_name
+from registry.api.rows import of_model, row_of
+from registry.api.schema import example
+from registry.api.strict import Body, Number, Text
+from registry.api.writing import Call, Resource, listing, operation, route
+from registry.errors import NotAuthenticated, NotThere
+from registry.models import ApiToken, UserDN
+
+TOKENS = by_name(*of_model(ApiToken, "id", "service", "created", "expires", "last_used", "revoked"))
+
+
+@example(service="production", days=90)
+class TokenWished(Body):
+    """A token for oneself."""
+
+    service = Text(required=False, allow_blank=True, default="", help_text="what acts under the user with it")
+    days = Number(
+        required=False,
+        allow_null=True,
+        default=90,
+        min_value=0.01,
+        max_value=36500,
+        help_text="until it ends; null: never",
+    )
+
+
+class Oneself(serializers.Serializer[Any]):
+    """Who calls, and with which rights."""
+
+    user = serializers.CharField()
+    service = serializers.CharField()
+    email = serializers.CharField()
+    dns = serializers.ListField(child=serializers.CharField())
+    rights = serializers.ListField(child=serializers.CharField(), help_text="target:role")
+    superuser = serializers.BooleanField()
+
+
+class TokenMade(serializers.Serializer[Any]):
+    """A new token; `secret` is shown this once, and kept nowhere."""
+
+    id = serializers.IntegerField()
+    service = serializers.CharField(allow_blank=True)
+    expires = serializers.DateTimeField(allow_null=True)
+    secret = serializers.CharField()
+
+
+class WhoAmI(Resource):
+    """The caller."""
+
+    @operation(answer=Oneself)
+    def show(self, call: Call) -> dict[str, Any]:
+        """Who calls; 401 for nobody known."""
+        if not call.caller.known:
+            raise NotAuthenticated("nobody is known to call: log in, or send a bearer token or a certificate")
+        user: Any = call.caller.user
+        groups = user.groups.order_by("name").values_list("name", flat=True)
+        return {
+            "user": call.caller.name, "service": call.caller.service, "email": user.email, "superuser": user.is_superuser,
+            "dns": list(UserDN.objects.filter(user=user).order_by("id").values_list("dn", flat=True)),
+            "rights": [name for name in groups if ":" in name and name.split(":")[1] in rights.ROLES],
+        }  # fmt: skip
+
+
+class Tokens(Resource):
+    """The caller's bearer tokens."""
+
+    @listing(TOKENS)
+    def list(self, call: Call) -> QuerySet[ApiToken]:
+        """One's own tokens, without their secrets."""
+        return _own(call)
+
+    @operation(body=TokenWished, answer=TokenMade, status=201)
+    def create(self, call: Call) -> HttpResponseBase:
+        """Make a token for oneself."""
+        row, secret = tokens.create(call.caller.user, call.body["service"], call.body["days"])  # type: ignore[arg-type]
+        made = {"id": row.pk, "service": row.service, "expires": row.expires, "secret": secret}
+        return Response(made, 201, headers={"Location": f"/api/v1/tokens/{row.pk}", "Cache-Control": "no-store"})
+
+    @operation(answer=TOKENS)
+    def show(self, call: Call) -> dict[str, Any]:
+        """One of one's own tokens."""
+        return row_of(_one(call), TOKENS)
+
+    @operation()
+    def revoke(self, call: Call) -> None:
+        """Revoke one of one's own tokens; once more is no error."""
+        tokens.revoke(_one(call))
+
+
+def _own(call: Call) -> QuerySet[ApiToken]:
+    if not call.caller.known:
+        raise NotAuthenticated("tokens are a user's own: log in, or send one")
+    return ApiToken.objects.filter(user=call.caller.user)
+
+
+def _one(call: Call) -> ApiToken:
+    row = _own(call).filter(pk=call.path["number"]).first()
+    if row is None:
+        raise NotThere(f"you have no token {call.path['number']}")
+    return row
+
+
+urlpatterns = [
+    route("whoami", WhoAmI, {"get": "show"}),
+    route("tokens", Tokens, {"get": "list", "post": "create"}),
+    route("tokens/<int:number>", Tokens, {"get": "show", "delete": "revoke"}, name="v1-tokens-one"),
+]
