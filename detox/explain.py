@@ -129,6 +129,13 @@ def _look(
     }  # fmt: skip
 
 
+def read_stack(image: Image, columns: ImageColumns, given: Given, replica: int) -> list[dict[str, Any]]:
+    """The lines as they see a replica of the image as it stands, in the form of a look's ``lines``."""
+    rows, _ = image.rows_of(np.array([replica]))
+    walk = _Walk(image, columns, given, replica, rows, None)
+    return [walk.read(line) for line in given.policy.lines]
+
+
 def _others(image: Image, replica: int) -> list[dict[str, Any]]:
     """Replicas of the dataset elsewhere in the image at that moment."""
     dataset = np.array([image.replica_dataset[replica]])

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import polars as pl
 from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
 from detox import monitor
+from dynamo_site.pages.overview import OCCUPANCY
 from fileops.models import Subscription
-from inventory.partitions import occupancy
 from inventory.policy import versions
 from registry import attribute_sources as sources
 from registry.models import Request
@@ -27,7 +24,6 @@ from scheduler.settings import scheduler_settings
 from scheduler.turns import Turns
 
 _DAY = timedelta(days=1)
-_OCCUPANCY_SECONDS = 60.0
 
 
 def _family(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> GaugeMetricFamily:
@@ -149,33 +145,9 @@ def _numbers(facts: dict[str, object]) -> dict[tuple[str, ...], float]:
     return {(name,): float(value) for name, value in facts.items() if isinstance(value, int | float)}
 
 
-@dataclass
-class _Kept:
-    """The last occupancy, so that frequent scrapes of a large inventory stay cheap."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    frame: pl.DataFrame | None = None
-    version: int = -1
-    looked_at: float = float("-inf")
-
-    def get(self) -> pl.DataFrame:
-        from inventory import client
-
-        with self.lock:
-            if self.frame is None or time.monotonic() - self.looked_at > _OCCUPANCY_SECONDS:
-                snapshot = client.snapshot()
-                if self.frame is None or snapshot.version != self.version:
-                    self.frame, self.version = occupancy(snapshot), snapshot.version
-                self.looked_at = time.monotonic()
-            return self.frame
-
-
-_KEPT = _Kept()
-
-
 def site_occupancy() -> list[GaugeMetricFamily]:
-    """Bytes and quota of each partition at each site, at most a minute old."""
-    rows = list(_KEPT.get().iter_rows(named=True))
+    """Bytes and quota of each partition at each site, a few seconds old."""
+    rows = list(OCCUPANCY.get()[1].iter_rows(named=True))
     labels = ("site", "partition")
 
     def column(name: str) -> dict[tuple[str, ...], float]:

@@ -1,27 +1,18 @@
-"""What goes on: last and next cycles, queues, what is held, and alarms, from the database. Plain data for the front page."""
+"""What goes on: last and next cycles, queues and rates, from the database. Plain data for the front page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 from django_celery_beat.models import PeriodicTask
 
-from consistency.models import Check
-from detox import monitor
-from fileops.lifecycle import State
-from fileops.models import Subscription
-from inventory.policy import versions
-from registry import attribute_sources
+from fileops.models import Attempt, Subscription
 from registry.models import Request
-from registry.source_models import OnTrouble
 from scheduler.models import Run
 
-_OLD = timedelta(days=7)
-_FRESH = timedelta(days=1)
-_SHOWN_CHECKS = 200
-_SHOWN_FINDINGS = 3
+_RECENTLY = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -84,80 +75,39 @@ def queues() -> list[Queue]:
     return [Queue(**row) for row in rows]
 
 
+@dataclass(frozen=True)
+class Rate:
+    """What ended well and what failed within the last hour."""
+
+    operation: str
+    files: int
+    size: int
+    failed: int
+
+    @property
+    def per_second(self) -> float:
+        """Bytes per second."""
+        return self.size / _RECENTLY.total_seconds()
+
+
+def rates(now: datetime) -> list[Rate]:
+    """Copies and deletions of the last hour."""
+    ended = Attempt.objects.filter(finished__gt=now - _RECENTLY).order_by().values("operation")
+    well = Q(exit_code=0)
+    rows = {
+        row["operation"]: row
+        for row in ended.annotate(
+            files=Count("id", filter=well), size=Sum("size", filter=well), failed=Count("id", filter=~well)
+        )
+    }
+    nothing = {"files": 0, "size": 0, "failed": 0}
+    found = ((name, rows.get(name, nothing)) for name in ("copy", "delete"))
+    return [Rate(name, row["files"], row["size"] or 0, row["failed"]) for name, row in found]
+
+
 def requests_by_status() -> dict[str, int]:
     """Number of requests in each state."""
     return dict(Request.objects.values_list("status").annotate(Count("id")).order_by("status"))
-
-
-def alarms(now: datetime) -> list[str]:
-    """What needs a person, in words, the most urgent first."""
-    return [
-        *_failed_runs(now),
-        *_refused_cycles(),
-        *versions.alarms(),
-        *_check_alarms(),
-        *_sources(now),
-        *_held(),
-        *_old_operations(now),
-    ]
-
-
-def _refused_cycles() -> list[str]:
-    """What waits for somebody to confirm it."""
-    return [
-        f"detox: {cycle} is refused by the guard and deleted nothing: {'; '.join(monitor.guard_texts(cycle)[:_SHOWN_FINDINGS])}"
-        for cycle in monitor.refused()
-    ]
-
-
-def _failed_runs(now: datetime) -> list[str]:
-    """Applications whose newest run failed within a day."""
-    found = []
-    for application in (
-        Run.objects.filter(queued_at__gt=now - _FRESH)
-        .values_list("application", flat=True)
-        .distinct()
-        .order_by("application")
-    ):
-        newest = Run.objects.filter(application=application, ended_at__isnull=False).first()
-        if newest is not None and newest.state == "failed":
-            found.append(
-                f"{application}: run {newest.pk} failed: {newest.error.splitlines()[0] if newest.error else 'no text'}"
-            )
-    return found  # fmt: skip
-
-
-def _check_alarms() -> list[str]:
-    """Alarms of the newest check of each site and kind."""
-    newest: dict[tuple[str, str], Check] = {}
-    for check in Check.objects.filter(dry_run=False)[:_SHOWN_CHECKS]:
-        newest.setdefault((check.site, check.kind), check)
-    return [f"{check.site}, {check.kind} {check.pk}: {alarm}" for check in newest.values() for alarm in check.alarms]
-
-
-def _sources(now: datetime) -> list[str]:
-    """Attribute sources that fail or are too old, and what that leads to."""
-    effects = {
-        OnTrouble.STOP: "Detox cycles that need it do not start",
-        OnTrouble.LAST_GOOD: "its last good values are used",
-    }
-    return [
-        f"attribute source {source} {text}; {effects[OnTrouble(source.on_trouble)]}"
-        for source, text in attribute_sources.troubled(now)
-    ]
-
-
-def _held() -> list[str]:
-    rows = Subscription.objects.filter(state=State.HELD).values_list("site", "reason").annotate(Count("id"))
-    return [
-        f"{site}: {count} file operations held: {reason}" for site, reason, count in rows.order_by("site", "reason")
-    ]
-
-
-def _old_operations(now: datetime) -> list[str]:
-    old = Subscription.objects.filter(open_key__isnull=False, created__lt=now - _OLD).exclude(state=State.HELD)
-    rows = old.values_list("site", "operation").annotate(Count("id")).order_by("site", "operation")
-    return [f"{site}: {count} files wait for {operation} for more than a week" for site, operation, count in rows]
 
 
 def now() -> datetime:

@@ -7,31 +7,30 @@ from typing import Any
 import polars as pl
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consistency import history
 from consistency.models import Check
-from dynamo_site.pages.shell import page, shown
+from dynamo_site.pages import deciding
+from dynamo_site.pages.acting import asker
+from dynamo_site.pages.shell import existing, page, shown
 from dynamo_site.templatetags import units
 from fileops.lifecycle import State
 from fileops.models import Subscription
 from inventory.units import volume
 from registry import locks as registry_locks
-from registry.models import DetoxLock, Request, RequestKind, RequestStatus
+from registry import rights
+from registry.lifecycle import OPEN_REQUEST
+from registry.models import DetoxLock, Injection, Request, RequestKind, RequestStatus
 from scheduler.models import Run
 from scheduler.models import State as RunState
 
 _SHOWN_ACTIONS = 200
 _SHOWN_ROWS = 20
 _SHOWN_LOG = 500
-_LARGEST_ID = 2**63 - 1
-
-
-def _existing(rows: QuerySet[Any], number: int) -> Any:
-    """The row of that number, else a page that says there is none; no database is asked for a number too large for it."""
-    return get_object_or_404(rows, pk=min(number, _LARGEST_ID))
+OPEN = "open"
+"""Stands for all statuses in which a request is not at its end."""
 
 
 @require_safe
@@ -40,20 +39,27 @@ def requests(request: HttpRequest) -> HttpResponse:
     rows = Request.objects.prefetch_related("items", "sites")
     chosen = {name: request.GET.get(name, "") for name in ("status", "kind")}
     text = request.GET.get("q", "").strip()
-    rows = rows.filter(**{name: value for name, value in chosen.items() if value})
+    if chosen["status"] == OPEN:
+        rows = rows.filter(status__in=OPEN_REQUEST)
+    elif chosen["status"]:
+        rows = rows.filter(status=chosen["status"])
+    if chosen["kind"]:
+        rows = rows.filter(kind=chosen["kind"])
     if text:
         found = Q(items__item__contains=text) | Q(sites__site__contains=text) | Q(user=text)
         rows = rows.filter(found).distinct()
     return page(
         request, "requests", "requests", {"rows": shown(request, rows)}, text=text, **chosen,
-        statuses=RequestStatus.values, kinds=RequestKind.values,
+        statuses=[OPEN, *RequestStatus.values], kinds=RequestKind.values,
+        waiting=Request.objects.filter(status=RequestStatus.WAITING).count(),
+        injections=Injection.objects.defer("content")[:_SHOWN_ROWS],
     )  # fmt: skip
 
 
 @require_safe
 def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     """One request: what was asked, what came of it at each site, and the file operations it caused."""
-    row = _existing(Request.objects.prefetch_related("items", "sites"), number)
+    row = existing(Request.objects.prefetch_related("items", "sites"), number)
     datasets = {item.item.partition("#")[0] for item in row.items.all()}
     operations = Subscription.objects.filter(
         Q(cause=f"request {row.pk}")
@@ -64,7 +70,10 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
         "actions": row.actions.order_by("item", "site")[:_SHOWN_ACTIONS],
         "operations": by_state(operations), "held": operations.filter(state=State.HELD)[:_SHOWN_ROWS],
     }  # fmt: skip
-    return page(request, "requests", "request", data, num_actions=row.actions.count())
+    by = asker(request) if request.user.is_authenticated else None
+    return page(
+        request, "requests", "request", data, num_actions=row.actions.count(), possible=deciding.possible(row, by)
+    )
 
 
 def by_state(rows: QuerySet[Subscription]) -> QuerySet[Any]:
@@ -84,7 +93,8 @@ def locks(request: HttpRequest) -> HttpResponse:
             Q(item__contains=text) | Q(sites__contains=text) | Q(user__contains=text) | Q(comment__contains=text)
         )
     return page(
-        request, "locks", "locks", {"rows": shown(request, rows)}, text=text, everything=everything, now=now
+        request, "locks", "locks", {"rows": shown(request, rows)}, text=text, everything=everything, now=now,
+        mine=request.user.get_username(), operator=rights.has(request.user, "operator", "registry"),
     )  # fmt: skip
 
 
@@ -103,7 +113,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 @require_safe
 def run_detail(request: HttpRequest, number: int) -> HttpResponse:
     """One run with the end of its log."""
-    row = _existing(Run.objects.all(), number)
+    row = existing(Run.objects.all(), number)
     log = list(row.log_lines.order_by("-id")[:_SHOWN_LOG])[::-1]
     return page(request, "runs", "run", {"row": row, "log": log}, num_lines=row.log_lines.count())
 
@@ -122,7 +132,7 @@ def checks(request: HttpRequest) -> HttpResponse:
 @require_safe
 def check_detail(request: HttpRequest, number: int) -> HttpResponse:
     """One check with the beginning of each of its lists."""
-    row = _existing(Check.objects.all(), number)
+    row = existing(Check.objects.all(), number)
     frames = {name: history.read(row.pk, name) for name in history.LISTS}
     lists = [
         {"name": name, "count": frame.height, "columns": frame.columns, "rows": _cells(frame.head(_SHOWN_ROWS))}
@@ -146,7 +156,7 @@ def _cell(name: str, value: Any) -> str:
 @require_safe
 def check_list(request: HttpRequest, number: int, name: str) -> HttpResponse:
     """One list of a check, whole, as tab-separated text."""
-    row = _existing(Check.objects.all(), number)
+    row = existing(Check.objects.all(), number)
     frame = history.read(row.pk, name) if name in history.LISTS else None
     if frame is None:
         raise Http404(f"check {number} has no list {name[:40]}")

@@ -8,7 +8,9 @@ import polars as pl
 
 from detox.policies import readable
 from dynamo_site.pages.bars import Bar, marks_at, stacked
+from dynamo_site.pages.keeping import Kept
 from dynamo_site.pages.watermarks import Watermarks, of_policy
+from inventory import client
 from inventory.partitions import occupancy
 from inventory.snapshot import Snapshot
 from inventory.units import volume
@@ -57,15 +59,25 @@ class SiteBar:
         return Bar(text, parts, marks_at(places, scale))
 
 
+def occupied() -> tuple[int, pl.DataFrame]:
+    """Version of the inventory, and ``partitions.occupancy`` of it. Raises InventoryUnavailable."""
+    snapshot = client.snapshot()
+    return snapshot.version, occupancy(snapshot)
+
+
+OCCUPANCY = Kept(occupied)
+"""For all that show it: of a large inventory it takes seconds."""
+
+
 def site_bars(snapshot: Snapshot) -> list[SiteBar]:
     """A bar for each site and partition with a quota and a policy, the fullest first; tape and the like at the end."""
     marks = {partition: of_policy(policy) for partition, policy in readable().items()}
     status = dict(snapshot.table("sites").select("name", pl.col("status").cast(pl.String)).collect().iter_rows())
-    rows = occupancy(snapshot).filter(
+    rows = OCCUPANCY.get()[1].filter(
         pl.col("partition").is_in(list(marks)), (pl.col("quota") != 0) | (pl.col("present") > 0)
     )
     bars = [
-        SiteBar(row["site"], status[row["site"]], row["partition"], row["quota"], row["present"], row["projected"], marks[row["partition"]])
+        SiteBar(row["site"], status.get(row["site"], "UNKNOWN"), row["partition"], row["quota"], row["present"], row["projected"], marks[row["partition"]])
         for row in rows.iter_rows(named=True)
     ]  # fmt: skip
     return sorted(bars, key=lambda bar: (-1.0 if bar.fraction is None else bar.fraction, bar.site), reverse=True)

@@ -9,15 +9,13 @@ from django.core.paginator import Page, Paginator
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils.http import urlencode
 
-MENU = [
-    ("front", "Overview"), ("detox", "Detox"), ("dealer", "Dealer"), ("requests", "Requests"), ("locks", "Locks"),
-    ("files", "Files"), ("activity", "Activity"), ("checks", "Consistency"), ("runs", "Runs"),
-    ("sources", "Sources"), ("statistics", "Statistics"),
-]  # fmt: skip
+from dynamo_site.pages.navigation import MENU
+
 PER_PAGE = 50
+_LARGEST_ID = 2**63 - 1
 
 
 class _Encoder(DjangoJSONEncoder):
@@ -44,6 +42,21 @@ def page(
     return render(request, f"pages/{template}.html", shown | context | (data or {}), status=http_status)
 
 
+def part(
+    request: HttpRequest, section: str, template: str, data: dict[str, Any], *, title: str, **context: Any
+) -> HttpResponse:
+    """A part that a page gets when it is wanted; asked for by itself, a page of its own."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, f"pages/parts/{template}.html", context | data)
+    return page(request, section, "part", data, title=title, template=f"pages/parts/{template}.html", **context)
+
+
+def page_number(request: HttpRequest) -> int:
+    """The page of a list that is wanted, from 1; the first one unless it is a number of a page."""
+    wanted = request.GET.get("page", "1")
+    return max(1, int(wanted)) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 7 else 1
+
+
 def menu(request: HttpRequest) -> dict[str, Any]:
     """The menu, for all templates (a context processor)."""
     return {"menu": MENU}
@@ -59,3 +72,8 @@ def query(request: HttpRequest, **changes: Any) -> str:
 def shown(request: HttpRequest, rows: QuerySet[Any], per_page: int = PER_PAGE) -> Page[Any]:
     """The wanted page of the rows; the nearest one where there is none of that number."""
     return Paginator(rows, per_page).get_page(request.GET.get("page"))
+
+
+def existing(rows: QuerySet[Any], number: int) -> Any:
+    """The row of that number, else a page that says there is none; no database is asked for a number too large for it."""
+    return get_object_or_404(rows, pk=min(number, _LARGEST_ID))

@@ -15,3 +15,9 @@ register = template.Library()
 def query(context: template.Context, **changes: Any) -> str:
     """This page's parameters with some of them changed, as ``?…``."""
     return shell.query(context["request"], **changes)
+
+
+@register.filter
+def item(mapping: dict[str, Any], key: str) -> Any:
+    """The value of a key that is only known in the template; None where there is none."""
+    return mapping.get(key)

@@ -7,7 +7,6 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dynamo_site import gauges
 from scheduler import history, life
 from scheduler.runs import writer
 
@@ -15,10 +14,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alive(empty_redis, inventory, monkeypatch):
+def alive(empty_redis, inventory):
     """Everything that a healthy installation has."""
     life.give("worker", "w1", 60)
-    monkeypatch.setattr(gauges, "_KEPT", gauges._Kept())
     return inventory
 
 
@@ -120,8 +118,7 @@ def test_metrics_tell_runs_turns_tasks_and_sites(client, alive):
     assert {value for name, value in found.items() if name[0] == "dynamo_source_up"} == {1}
 
 
-def test_metrics_that_cannot_be_looked_up_are_left_out_and_said_so(client, no_redis, monkeypatch):
-    monkeypatch.setattr(gauges, "_KEPT", gauges._Kept())
+def test_metrics_that_cannot_be_looked_up_are_left_out_and_said_so(client, no_redis):
     found = _metrics(client)
     assert found["dynamo_source_up", "runs"] == 1
     assert found["dynamo_source_up", "turn"] == 0
