@@ -82,11 +82,11 @@ class _Replaced(Snapshot):
     def frame(self, name: str, *columns: str) -> pl.DataFrame:
         return super().frame(name, *columns) if name in self._tables else self._shared.frame(name, *columns)
 
-    def of_datasets(self, name: str, dataset_ids: pl.Series) -> pl.DataFrame:
+    def of_datasets(self, name: str, dataset_ids: pl.Series, *columns: str) -> pl.DataFrame:
         return (
-            super().of_datasets(name, dataset_ids)
+            super().of_datasets(name, dataset_ids, *columns)
             if name in self._tables
-            else self._shared.of_datasets(name, dataset_ids)
+            else self._shared.of_datasets(name, dataset_ids, *columns)
         )
 
 

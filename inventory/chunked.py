@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ Chunks = dict[str, dict[int, PackedRows]]
 Piece = tuple[PackedRows, Rows]
 
 _BATCH_ROWS = 500_000
+_GROWTH = 10
 
 
 class ChunkedSnapshot(Snapshot):
@@ -49,12 +51,23 @@ class ChunkedSnapshot(Snapshot):
             self._columns.update({(name, column): found[column] for column in lacking})
         return pl.DataFrame([self._columns[name, column] for column in wanted])
 
-    def pieces(self, name: str, *columns: str) -> Iterator[pl.DataFrame]:
-        """All or some columns of the table, some rows at a time; nothing is kept."""
-        return (joined(name, batch, columns or None) for batch in _batches(self._in_order(name)))
+    def pieces(self, name: str, *columns: str, since: int = 0) -> Iterator[pl.DataFrame]:
+        """All or some columns of the table, some rows at a time, few at first; of the datasets from the id ``since`` on.
 
-    def of_datasets(self, name: str, dataset_ids: pl.Series) -> pl.DataFrame:
-        """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
+        Nothing is kept.
+        """
+        numbers = sorted(self._chunks[name])
+        begin = bisect.bisect_left(numbers, since // TABLES[name].chunk_datasets)
+        chunks = [self._chunks[name][number] for number in numbers[begin:]]
+        if since and chunks:
+            first = np.flatnonzero(chunks[0].numbers("dataset_id") >= since)
+            yield joined(name, [(chunks[0], first)], columns or None)
+            chunks = chunks[1:]
+        for batch in _batches(chunks, least=1):
+            yield joined(name, batch, columns or None)
+
+    def of_datasets(self, name: str, dataset_ids: pl.Series, *columns: str) -> pl.DataFrame:
+        """All or some columns of the rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
         # Plain NumPy: commits of a few rows do this for every table.
         ids = np.unique(dataset_ids.drop_nulls().to_numpy())
         numbers, begins = np.unique(ids // TABLES[name].chunk_datasets, return_index=True)
@@ -63,7 +76,9 @@ class ChunkedSnapshot(Snapshot):
             rows = self._chunks[name].get(number)
             if rows is not None and len(places := rows.rows_of(ids[begin:end])):
                 pieces.append((rows, places))
-        return joined(name, pieces) if pieces else empty_frame(name)
+        if pieces:
+            return joined(name, pieces, columns or None)
+        return empty_frame(name).select(columns) if columns else empty_frame(name)
 
     def datasets_called(self, names: pl.Series) -> pl.Series:
         """Ids of the datasets with these names."""
@@ -104,13 +119,13 @@ class _Source:
                 return
 
 
-def _batches(chunks: Sequence[PackedRows]) -> Iterator[list[Piece]]:
-    """Whole chunks, together until there are many rows; at least one batch."""
+def _batches(chunks: Sequence[PackedRows], least: int = _BATCH_ROWS) -> Iterator[list[Piece]]:
+    """Whole chunks, together until there are many rows, ``least`` at first; at least one batch."""
     batch: list[Piece] = []
     for rows in chunks:
-        if sum(part.height for part, _ in batch) >= _BATCH_ROWS:
+        if sum(part.height for part, _ in batch) >= least:
             yield batch
-            batch = []
+            batch, least = [], min(_GROWTH * least, _BATCH_ROWS)
         batch.append((rows, None))
     yield batch
 

@@ -196,10 +196,6 @@ class _RemoteSnapshot(Snapshot):
             self._frames[name] = self._server.table(name, self.version)
         return self._frames[name].select(columns) if columns else self._frames[name]
 
-    def of_datasets(self, name: str, dataset_ids: pl.Series) -> pl.DataFrame:
-        """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
-        return self.frame(name).filter(pl.col("dataset_id").is_in(dataset_ids.implode()))
-
 
 class LocalImage:
     """Versions mapped from the image directory of a server on this machine; the newest that was asked for stays open a while."""

@@ -63,13 +63,16 @@ class Snapshot:
             )
         return table
 
-    def pieces(self, name: str, *columns: str) -> Iterator[pl.DataFrame]:
-        """All or some columns of the table, some rows at a time."""
-        yield self.frame(name, *columns)
+    def pieces(self, name: str, *columns: str, since: int = 0) -> Iterator[pl.DataFrame]:
+        """All or some columns of the table, some rows at a time, few at first; of the datasets from the id ``since`` on."""
+        rows = self.frame(name)
+        rows = rows.filter(pl.col("dataset_id") >= since) if since else rows
+        yield rows.select(columns) if columns else rows
 
-    def of_datasets(self, name: str, dataset_ids: pl.Series) -> pl.DataFrame:
-        """Rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
-        return self._tables[name].filter(pl.col("dataset_id").is_in(dataset_ids.implode())).collect()
+    def of_datasets(self, name: str, dataset_ids: pl.Series, *columns: str) -> pl.DataFrame:
+        """All or some columns of the rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
+        rows = self.table(name).filter(pl.col("dataset_id").is_in(dataset_ids.implode())).collect()
+        return rows.select(columns) if columns else rows
 
     def datasets_called(self, names: pl.Series) -> pl.Series:
         """Ids of the datasets with these names."""

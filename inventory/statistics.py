@@ -48,10 +48,17 @@ def size(
 
     ``physical``: bytes present; else those of whole blocks. Raises :class:`StatisticsError`.
     """
+    content = sizes(snapshot, list_by, constraints, physical).with_columns(pl.col("size") / _TB)
+    return {"statistic": "size", "content": content.to_dicts()}
+
+
+def sizes(
+    snapshot: Snapshot, list_by: str = "data_type", constraints: Constraints | None = None, physical: bool = True
+) -> pl.DataFrame:
+    """The same as rows, in bytes: key, size."""
     chosen = _replicas(snapshot, constraints or {}, [list_by])
     sums = _sums(snapshot, chosen, [list_by], physical)
-    content = sums.sort("size", list_by, descending=[True, False]).select(key=list_by, size=pl.col("size") / _TB)
-    return {"statistic": "size", "content": content.to_dicts()}
+    return sums.sort("size", list_by, descending=[True, False]).select(key=list_by, size="size")
 
 
 def replication(
@@ -61,6 +68,13 @@ def replication(
 
     Datasets without replica count as 0; ``rms`` is the spread around the mean. Raises :class:`StatisticsError`.
     """
+    return {"statistic": "replication", "content": replications(snapshot, list_by, constraints).to_dicts()}
+
+
+def replications(
+    snapshot: Snapshot, list_by: str = "data_type", constraints: Constraints | None = None
+) -> pl.DataFrame:
+    """The same as rows: key, mean, rms."""
     table, _ = _category(list_by)
     constraints = constraints or {}
     datasets = _matching(snapshot, "datasets", constraints)
@@ -78,8 +92,7 @@ def replication(
         mean = pl.col("len").sum() / total
         square = (pl.col("len") ** 2).sum() / total
         stated = per_dataset.group_by(list_by).agg(mean=mean, rms=(square - mean**2).clip(0).sqrt()).collect()
-    content = stated.sort("mean", list_by, descending=[True, False]).select(pl.col(list_by).alias("key"), "mean", "rms")
-    return {"statistic": "replication", "content": content.to_dicts()}
+    return stated.sort("mean", list_by, descending=[True, False]).select(pl.col(list_by).alias("key"), "mean", "rms")
 
 
 def usage(
@@ -89,13 +102,22 @@ def usage(
 
     Sites in order of name, keys with the largest first. Raises :class:`StatisticsError`.
     """
+    ranked = usages(snapshot, list_by, constraints, physical)
+    totals = ranked.group_by("key").agg(pl.col("size").sum()).sort("size", "key", descending=[True, False])
+    entry = pl.struct("key", size=pl.col("size") / _TB).alias("usage")
+    content = ranked.group_by("site", maintain_order=True).agg(entry)
+    return {"statistic": "usage", "content": content.to_dicts(), "keys": totals["key"].to_list()}
+
+
+def usages(
+    snapshot: Snapshot, list_by: str = "data_type", constraints: Constraints | None = None, physical: bool = True
+) -> pl.DataFrame:
+    """The same as rows, in bytes: site, key, size; sites in order of name, keys with the largest first."""
     chosen = _replicas(snapshot, constraints or {}, [list_by])
     sums = _sums(snapshot, chosen, [list_by], physical, by_site=True)
     totals = sums.group_by(list_by).agg(pl.col("size").sum()).sort("size", list_by, descending=[True, False])
     ranked = sums.join(totals.with_row_index("rank").select(list_by, "rank"), on=list_by).sort("at", "rank")
-    entry = pl.struct(pl.col(list_by).alias("key"), size=pl.col("size") / _TB).alias("usage")
-    content = ranked.group_by(pl.col("at").alias("site"), maintain_order=True).agg(entry)
-    return {"statistic": "usage", "content": content.to_dicts(), "keys": totals[list_by].to_list()}
+    return ranked.select(site="at", key=list_by, size="size")
 
 
 def _category(name: str) -> tuple[str, str]:

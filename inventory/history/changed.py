@@ -22,13 +22,16 @@ class NotInHistory(InventoryError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for; names may be globs; ``since``, ``until`` in UTC seconds; at most ``limit`` (None: all)."""
+    """What is looked for; names may be globs; ``since``, ``until`` in UTC seconds; records up to the number ``newest``; at
+    most ``limit`` (None: all).
+    """
 
     author: str | None = None
     run: str | None = None
     version: int | None = None
     since: int | None = None
     until: int | None = None
+    newest: int | None = None
     table: str | None = None
     dataset: str | None = None
     site: str | None = None
@@ -72,6 +75,8 @@ def _records(past: Past, wanted: Wanted) -> pl.LazyFrame:
         tests.append(pl.col("time") >= wanted.since)
     if wanted.until is not None:
         tests.append(pl.col("time") <= wanted.until)
+    if wanted.newest is not None:
+        tests.append(pl.col("sequence") <= wanted.newest)
     return past.records().filter(pl.lit(True), *tests)
 
 
@@ -105,7 +110,8 @@ def _of_table(
     past: Past, names: Names, table: str, ids: dict[str, list[int]], about: pl.DataFrame, wanted: Wanted
 ) -> list[dict[str, Any]]:
     found = past.rows(table).filter(pl.lit(True), *(pl.col(column).is_in(some) for column, some in ids.items()))
-    found = found.join(about.lazy().select("sequence"), on="sequence", how="semi").sort("sequence", descending=True)
+    found = found.join(about.lazy().select("sequence"), on="sequence", how="semi")
+    found = found.sort("sequence", *TABLES[table].key, descending=[True, *(False for _ in TABLES[table].key)])
     newest = _first(found, wanted).collect()
     if newest.is_empty():
         return []

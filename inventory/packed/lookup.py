@@ -11,6 +11,8 @@ import polars as pl
 from inventory.packed import texts
 from inventory.packed.rows import PackedRows, joined
 
+_FEW = 64
+"""Names that are looked for one by one; more are compared with all there are."""
 _DATASET = {"dataset_id": pl.UInt32, "name": pl.String}
 
 
@@ -27,6 +29,8 @@ def called(chunks: Sequence[PackedRows], paths: pl.DataFrame) -> pl.DataFrame:
 
 def datasets_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series:
     """Ids of the datasets in ``chunks`` with these ``names``."""
+    if len(names) <= _FEW:
+        return _few_called(chunks, names)
     hashes = np.concatenate([np.empty(0, np.uint64), *(chunk.hashes("name") for chunk in chunks)])
     hits = np.flatnonzero(np.isin(hashes, names.hash().to_numpy()))
     ends = np.cumsum([chunk.height for chunk in chunks])
@@ -38,6 +42,18 @@ def datasets_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series
     # Different names may have the same hash.
     rows = pl.concat([pl.DataFrame(schema=_DATASET), *found])
     ids: pl.Series = rows.filter(pl.col("name").is_in(names.implode()))["dataset_id"]
+    return ids
+
+
+def _few_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series:
+    wanted = names.hash().to_numpy()
+    found = [pl.DataFrame(schema=_DATASET)]
+    for chunk in chunks:
+        places = chunk.places_of("name", wanted)
+        if len(places):
+            found.append(chunk.frame(["dataset_id", "name"], places))
+    rows = pl.concat(found) if len(found) > 2 else found[-1]
+    ids: pl.Series = rows["dataset_id"].filter(rows["name"].is_in(names.implode()))
     return ids
 
 

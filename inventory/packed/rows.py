@@ -37,6 +37,7 @@ class PackedRows:
         self._batch = None if isinstance(source, Path) else source
         self._about: dict[str, Any] = {}
         self._hashes: dict[str, Array] = {}
+        self._indices: dict[str, tuple[Array, Array]] = {}
 
     def frame(self, names: Iterable[str] | None = None, rows: Rows = None) -> pl.DataFrame:
         """All or some columns of all or some ``rows`` (places, ascending). Raises VersionGone, ImageUnreadable."""
@@ -72,6 +73,16 @@ class PackedRows:
         if name not in self._hashes:
             self._hashes[name] = pl.Series(pl.from_arrow(self.column(name))).hash().to_numpy()
         return self._hashes[name]
+
+    def places_of(self, name: str, hashes: Array) -> Array:
+        """Places, ascending, of the rows whose text in a column may be one with these ``hashes``; an index is kept."""
+        if name not in self._indices:
+            own = self.hashes(name)
+            order = np.argsort(own, kind="stable")
+            self._indices[name] = own[order], order
+        known, order = self._indices[name]
+        begins, ends = np.searchsorted(known, hashes, "left"), np.searchsorted(known, hashes, "right")
+        return order[:0] if (begins == ends).all() else np.unique(order[spans(begins, ends)])
 
     def rows_of(self, dataset_ids: Array) -> Array:
         """Places of the rows of some datasets; ``dataset_ids``: sorted."""

@@ -39,7 +39,9 @@ _LARGEST = 2**63
 
 @dataclass(frozen=True)
 class Condition:
-    """One filter. ``operator``: "in" (any of ``values``), "not" (none of them), gt, ge, lt, le, or "null" (is or is not)."""
+    """One filter. ``operator``: "in" (any of ``values``), "not" (none of them), gt, ge, lt, le, "null" (is or is not), or
+    "is": the value as it stands, never a glob.
+    """
 
     field: Field
     operator: str

@@ -118,7 +118,7 @@ def _is_text(field: Field) -> bool:
 
 
 def _harmless(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.contains(_FORMULA)).then("'" + text).otherwise(text)
+    return pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
 
 
 def _moment(seconds: pl.Expr) -> pl.Expr:

@@ -54,7 +54,7 @@ class Listed:
 
 def of_table(snapshot: Snapshot, table: str, fields: Fields, asked: Asked, dataset_ids: Array | None = None) -> Listed:
     """Rows of the inventory's ``table``; of some datasets only, if given."""
-    named = [one for one in asked.conditions if one.field.reference == "datasets" and one.operator == "in"]
+    named = [one for one in asked.conditions if one.field.reference == "datasets" and one.operator in ("in", "is")]
     for condition in named:
         ids = _datasets(snapshot, condition)
         dataset_ids = ids if dataset_ids is None else np.intersect1d(dataset_ids, ids)
@@ -136,7 +136,7 @@ class _Selection:
             if rows.is_empty():
                 break
             field = condition.field
-            if field.reference and condition.operator in ("in", "not"):
+            if field.reference and condition.operator in ("in", "is", "not"):
                 ids = _ids(self.snapshot, condition)
                 found = pl.col(field.column).is_in(ids.implode())
                 rows = rows.filter(~found if condition.operator == "not" else found)
@@ -195,8 +195,8 @@ def holds(condition: Condition, column: pl.Series) -> pl.Series:
     if condition.operator == "null":
         return column.is_null() if condition.values[0] else column.is_not_null()
     if condition.operator in _COMPARE:
-        return _COMPARE[condition.operator](column, condition.values[0]).fill_null(False)
-    found = _any_of(condition.field, condition.values, column)
+        return _COMPARE[condition.operator](_wide(column), condition.values[0]).fill_null(False)
+    found = _any_of(condition, column)
     return ~found if condition.operator == "not" else found
 
 
@@ -214,14 +214,24 @@ def behind(names: Sequence[str], down: Sequence[bool], after: After) -> pl.Expr:
     return found
 
 
-def _any_of(field: Field, wanted: tuple[Any, ...], column: pl.Series) -> pl.Series:
-    if field.kind == "text" and any(map(is_glob, wanted)):
+def _wide(column: pl.Series) -> pl.Series:
+    return column.cast(pl.Int64) if column.dtype.is_integer() else column
+
+
+def _any_of(condition: Condition, column: pl.Series) -> pl.Series:
+    wanted = condition.values
+    if _has_globs(condition):
         found = pl.DataFrame({"value": column}).select(matches("value", wanted)).to_series()
     elif len(wanted) == 1:
-        found = column == wanted[0]
+        found = _wide(column) == wanted[0]
     else:
-        found = column.is_in(pl.Series(wanted, dtype=column.dtype, strict=False).implode())
+        column = _wide(column)
+        found = column.is_in(pl.Series(wanted, dtype=column.dtype).implode())
     return found.fill_null(False)
+
+
+def _has_globs(condition: Condition) -> bool:
+    return condition.field.kind == "text" and condition.operator != "is" and any(map(is_glob, condition.values))
 
 
 def _ids(snapshot: Snapshot, condition: Condition) -> pl.Series:
@@ -230,14 +240,14 @@ def _ids(snapshot: Snapshot, condition: Condition) -> pl.Series:
     if table == "datasets":
         return pl.Series(_datasets(snapshot, condition))
     known = snapshot.frame(table, _ID[table], "name")
-    return known[_ID[table]].filter(_any_of(condition.field, condition.values, known["name"]))
+    return known[_ID[table]].filter(_any_of(condition, known["name"]))
 
 
 def _datasets(snapshot: Snapshot, condition: Condition) -> Array:
-    if not any(map(is_glob, condition.values)):
+    if not _has_globs(condition):
         return np.sort(snapshot.datasets_called(pl.Series(condition.values, dtype=pl.String)).to_numpy())
     known = snapshot.frame("datasets", "dataset_id", "name")
-    return known["dataset_id"].filter(_any_of(condition.field, condition.values, known["name"])).to_numpy()
+    return known["dataset_id"].filter(_any_of(condition, known["name"])).to_numpy()
 
 
 def _pieces(
