@@ -1,4 +1,4 @@
-"""What makes a function a classic endpoint: checked parameters in, ``{result, message, data}`` out.
+"""What makes a function a classic endpoint: checked parameters in, ``{result, message, data}`` (see ``dress``) out.
 
     @endpoint(Parameter("partition"), Parameter("cycle", "integer"))
     def cycles(call: Call) -> list[dict[str, object]]:
@@ -19,7 +19,8 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from inventory.errors import ChangeRefused, InventoryUnavailable, TurnLost
@@ -27,6 +28,7 @@ from inventory.statistics import StatisticsError
 from registry import rights
 from registry.callers import Caller, caller_of, require_known
 from registry.classic import body
+from registry.classic.dress import Streamed, dressed, failed, of_phedex
 from registry.classic.parameters import Parameter, checked
 from registry.errors import Busy, Denied, NotAuthenticated, NotThere, Refused, RegistryError
 from registry.lifecycle import ImpossibleTransition
@@ -63,9 +65,14 @@ class Call:
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
+    @property
+    def phedex(self) -> bool:
+        """Whether the answer goes out in the envelope of PhEDEx, whose calls always answer with an object."""
+        return self.request is not None and of_phedex(self.request)
+
 
 Function = Callable[[Call], Any]
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True)
@@ -85,12 +92,15 @@ ENDPOINTS: dict[View, Declaration] = {}
 def endpoint(
     *parameters: Parameter, changes: bool = False, role: tuple[str, str] | None = None, document: bool = False
 ) -> Callable[[Function], View]:
-    """Make a function of a :class:`Call` a view; see the module's text. An HttpResponse it returns goes out as it is."""
+    """Make a function of a :class:`Call` a view; see the module's text.
+
+    An HttpResponse that the function returns goes out as it is, :class:`Streamed` data piece by piece.
+    """
 
     def decorate(function: Function) -> View:
         @csrf_exempt  # checked in require_known, for callers for whom it matters
         @wraps(function)
-        def view(request: HttpRequest) -> HttpResponse:
+        def view(request: HttpRequest) -> HttpResponseBase:
             try:
                 return _answered(request, function)
             except _KNOWN as error:
@@ -99,9 +109,10 @@ def endpoint(
         ENDPOINTS[view] = Declaration(parameters, changes or role is not None, role, document)
         return view
 
-    def _answered(request: HttpRequest, function: Function) -> HttpResponse:
+    def _answered(request: HttpRequest, function: Function) -> HttpResponseBase:
+        began = time.monotonic()
         if request.method not in ("GET", "HEAD", "POST"):
-            return answer(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method}: use GET or POST")
+            return failed(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method}: use GET or POST")
         body.content(request)  # before Django's CSRF check, which would read a form's fields from the stream
         caller = caller_of(request)
         if changes or role:
@@ -113,23 +124,15 @@ def endpoint(
         if document:
             call.document = body.document(request)
         data = function(call)
-        return data if isinstance(data, HttpResponse) else answer(HTTPStatus.OK, call.message, data)
+        return data if isinstance(data, HttpResponseBase) else dressed(request, call.message, data, began)
 
     return decorate
-
-
-def answer(status: HTTPStatus, message: str, data: Any = None) -> JsonResponse:
-    """The envelope; ``data`` is left out when there is none."""
-    content = {"result": "OK" if status == HTTPStatus.OK else status.phrase, "message": message}
-    if data is not None:
-        content["data"] = data
-    return JsonResponse(content, status=status)
 
 
 def failure(error: Exception) -> JsonResponse:
     """The envelope of an error of the registry, the inventory or the scheduler."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    response = answer(status, str(error))
+    response = failed(status, str(error))
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = str(getattr(error, "retry_after", _RETRY_AFTER))
     if status == HTTPStatus.UNAUTHORIZED:
@@ -137,4 +140,4 @@ def failure(error: Exception) -> JsonResponse:
     return response
 
 
-__all__ = ["Call", "Caller", "Parameter", "RegistryError", "answer", "endpoint", "failure"]
+__all__ = ["Call", "Caller", "Parameter", "RegistryError", "Streamed", "endpoint", "failed", "failure"]

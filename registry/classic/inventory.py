@@ -6,26 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from inventory import client, statistics
-from registry import injections, listings
-from registry.classic.envelope import Call, Parameter, View, endpoint
+from registry import injections
+from registry.classic import listings
+from registry.classic.envelope import Call, Parameter, Streamed, View, endpoint
+from registry.classic.rendering import listed
 from registry.classic.requests import asker_of
 from registry.errors import NotThere
-from registry.listings import ReplicaFilter
 from registry.models import Injection
-from registry.settings import registry_settings
 
 _ADMIN = ("admin", "inventory")
 _MOST_PATTERNS = 200  # of one category; each is tried on every value
 
 
 @endpoint(Parameter("dataset", "list"))
-def datasets(call: Call) -> list[dict[str, Any]]:
+def datasets(call: Call) -> Streamed:
     """Datasets that match; without a pattern none."""
-    most = registry_settings().max_listed
-    found = listings.datasets(client.snapshot(), call["dataset"] or (), most + 1)
-    if len(found) > most:
-        call.message = f"only the first {most} are shown"
-    return found[:most]
+    return Streamed(listed(listings.datasets(client.snapshot(), call["dataset"] or ())))
 
 
 @endpoint(Parameter("group", "list"))
@@ -57,32 +53,6 @@ _PHYSICAL = Parameter("physical", "boolean", default=True)
 size = _statistic(statistics.size, _PHYSICAL)
 replication = _statistic(statistics.replication)
 usage = _statistic(statistics.usage, _PHYSICAL)
-
-
-@endpoint(
-    Parameter("dataset"),
-    Parameter("block"),
-    Parameter("node", "list"),
-    Parameter("complete", "boolean"),
-    Parameter("group"),
-    Parameter("update_since", "integer"),
-    Parameter("create_since", "integer"),
-)
-def block_replicas(call: Call) -> Any:
-    """Replicas of the blocks of a dataset, or of one block; without either an empty list."""
-    if not call["block"] and not call["dataset"]:
-        return []
-    dataset, separator, block = (call["block"] or call["dataset"]).partition("#")
-    since = [call[name] for name in ("update_since", "create_since") if call[name] is not None]
-    which = ReplicaFilter(
-        datasets=[dataset], blocks=[block] if separator else None, nodes=call["node"], complete=call["complete"],
-        group=call["group"], since=max(since, default=None),
-    )  # fmt: skip
-    most = 100 * registry_settings().max_listed
-    rows, more = listings.block_replicas(client.snapshot(), which, most)
-    if more:
-        call.message = f"only the first {most} replicas are shown"
-    return {"block": rows}
 
 
 @endpoint(changes=True, role=_ADMIN, document=True)

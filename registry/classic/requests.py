@@ -20,6 +20,7 @@ _SITE = Parameter("site", "list", longest=128)
 _GROUP = Parameter("group", longest=255)
 _REQUEST = Parameter("request_id", "integer", least=1)
 _MOST_COPIES = 10000
+_NEW, _WAITING = "new", "waiting"
 
 
 def asker_of(call: Call) -> Asker:
@@ -52,13 +53,22 @@ def delete(call: Call) -> list[dict[str, Any]]:
     return _answer(call, found)
 
 
+def _shown(requests: Sequence[Request]) -> list[dict[str, Any]]:
+    """The requests; to classic clients, who know of no approval, one that waits for it is new, and says so besides."""
+    rows = polling.shown(requests)
+    for row in rows:
+        if row["status"] == _WAITING:
+            row |= {"status": _NEW, "approval": _WAITING}
+    return rows
+
+
 def _answer(call: Call, request: Request) -> list[dict[str, Any]]:
     call.message = f"{request} is {request.status}" + (f", asked {request.count} times" if request.count > 1 else "")
     asked = {"group": request.group, "n": request.num_copies}
     kept = [f"{name} {value}" for name, value in asked.items() if call.values.get(name) not in (None, "", value)]
     if kept:
         call.message += f"; it stays with {' and '.join(kept)}, as {request.user} asked"
-    return polling.shown([request])
+    return _shown([request])
 
 
 def _cached(call: Call, asker: Asker, wanted: Wanted, settings: RegistrySettings) -> list[dict[str, Any]]:
@@ -96,11 +106,12 @@ def _polled(call: Call, kind: str) -> list[dict[str, Any]]:
         _check_known(snapshot, items or ())
         sites = expand_sites(snapshot, sites) if sites else sites
     most = registry_settings().max_listed
-    question = polling.Question(kind, call["request_id"], items, sites, call["status"], call["user"], call["all"])
+    statuses = call["status"] and [*call["status"], *(_WAITING for status in call["status"] if status == _NEW)]
+    question = polling.Question(kind, call["request_id"], items, sites, statuses, call["user"], call["all"])
     found = polling.find(question, most)
     if len(found) == most:
         call.message = f"only the newest {most} are shown; ask more narrowly for others"
-    return polling.shown(found)
+    return _shown(found)
 
 
 def _check_known(snapshot: Snapshot, items: Sequence[str]) -> None:
@@ -114,10 +125,10 @@ def _check_known(snapshot: Snapshot, items: Sequence[str]) -> None:
 @endpoint(Parameter("request_id", "integer", required=True, least=1), changes=True)
 def cancel_copy(call: Call) -> dict[str, Any]:
     """Withdraw a new copy request."""
-    return polling.shown([placing.cancel(RequestKind.COPY, call["request_id"], asker_of(call))])[0]
+    return _shown([placing.cancel(RequestKind.COPY, call["request_id"], asker_of(call))])[0]
 
 
 @endpoint(Parameter("request_id", "integer", required=True, least=1), changes=True)
 def cancel_delete(call: Call) -> dict[str, Any]:
     """Withdraw a new deletion request."""
-    return polling.shown([placing.cancel(RequestKind.DELETION, call["request_id"], asker_of(call))])[0]
+    return _shown([placing.cancel(RequestKind.DELETION, call["request_id"], asker_of(call))])[0]

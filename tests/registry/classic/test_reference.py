@@ -1,4 +1,4 @@
-"""docs/rest.md says what the endpoints declare."""
+"""docs/classic-interface.md says what the endpoints declare."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from registry import reference
 
 
 def test_the_page_is_up_to_date() -> None:
-    page = (settings.BASE_DIR / "docs" / "rest.md").read_text()
+    page = (settings.BASE_DIR / "docs" / "classic-interface.md").read_text()
     assert reference.filled(page) == page, "run manage.py write_docs"
 
 

@@ -1,0 +1,133 @@
+"""Block replicas in the shape of PhEDEx, as JSON text, some datasets at a time; pure.
+
+However many there are, only the replicas of a few datasets are in memory as rows, and a few thousand of these as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from inventory.schema import NO_GROUP_ID
+from inventory.snapshot import Snapshot
+from registry.classic.rendering import encoded, joined, with_list, yes_no
+from registry.naming import is_glob, matches
+
+_DATASETS = 1024  # as many as a chunk of the inventory has
+_FIRST_DATASETS = 64
+_ROWS = 10_000  # about 3 MB of text
+
+
+@dataclass(frozen=True)
+class ReplicaFilter:
+    """Which block replicas; None does not filter.
+
+    ``datasets``: names or globs; ``blocks``: full names (dataset#block) or globs, besides. ``nodes``: names or globs of sites,
+    ``group``: a name, ``since``: UTC seconds of the last change.
+    """
+
+    datasets: Sequence[str]
+    blocks: Sequence[str] | None = None
+    nodes: Sequence[str] | None = None
+    complete: bool | None = None
+    group: str | None = None
+    since: int | None = None
+
+
+def datasets_of(snapshot: Snapshot, patterns: Sequence[str]) -> pl.DataFrame:
+    """Datasets whose name is one of the names or matches one of the globs: dataset_id, dataset; by id."""
+    if any(map(is_glob, patterns)):
+        found = snapshot.frame("datasets", "dataset_id", "name").filter(matches("name", patterns))
+    else:
+        names = snapshot.datasets_called(pl.Series(list(patterns), dtype=pl.String))
+        found = snapshot.of_datasets("datasets", names).select("dataset_id", "name")
+    return found.rename({"name": "dataset"}).sort("dataset_id")
+
+
+def groups_of(datasets: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The datasets, few at first so that there is something soon, then more at a time."""
+    yield datasets.head(_FIRST_DATASETS)
+    for start in range(_FIRST_DATASETS, datasets.height, _DATASETS):
+        yield datasets.slice(start, _DATASETS)
+
+
+def block_replicas(snapshot: Snapshot, which: ReplicaFilter) -> Iterator[str]:
+    """JSON objects of blocks with their replicas, with commas between; blocks without a replica that is wanted are not there."""
+    sites = sites_of(snapshot, which.nodes)
+    for datasets in groups_of(datasets_of(snapshot, which.datasets)):
+        replicas = _replicas(snapshot, which, datasets, sites)
+        for part in _parts(replicas):
+            yield _rendered(part)
+
+
+def sites_of(snapshot: Snapshot, nodes: Sequence[str] | None) -> pl.DataFrame:
+    """Sites that are wanted: site_id, node, se."""
+    sites = snapshot.frame("sites").select("site_id", pl.col("name").alias("node"), pl.col("host").alias("se"))
+    return sites if nodes is None else sites.filter(matches("node", nodes))
+
+
+def owners_of(snapshot: Snapshot) -> pl.DataFrame:
+    """Groups as clients see them: group_id, group; null for nobody."""
+    name = pl.when(pl.col("group_id") != NO_GROUP_ID).then("name").alias("group")
+    return snapshot.frame("groups").select("group_id", name)
+
+
+def blocks_of(snapshot: Snapshot, datasets: pl.DataFrame, patterns: Sequence[str] | None) -> pl.DataFrame:
+    """Blocks of the datasets: columns of the table, ``name`` being the full one; those whose full name matches, if wanted."""
+    blocks = snapshot.of_datasets("blocks", datasets["dataset_id"]).join(datasets, on="dataset_id")
+    blocks = blocks.with_columns(name=pl.concat_str("dataset", pl.lit("#"), "name"))
+    return blocks if patterns is None else blocks.filter(matches("name", patterns))
+
+
+def owned(snapshot: Snapshot, replicas: pl.DataFrame, group: str | None) -> pl.DataFrame:
+    """Those of the replicas that belong to the group of that name, ``None`` being nobody; all, if it is not given."""
+    if group is None:
+        return replicas
+    chosen = snapshot.frame("groups").filter(pl.col("name") == group)["group_id"]
+    return replicas.filter(pl.col("group_id").is_in(chosen.implode()))
+
+
+def _replicas(
+    snapshot: Snapshot, which: ReplicaFilter, datasets: pl.DataFrame, sites: pl.DataFrame
+) -> pl.DataFrame:  # fmt: skip
+    replicas = owned(snapshot, snapshot.of_datasets("block_replicas", datasets["dataset_id"]), which.group)
+    if which.complete is not None:
+        replicas = replicas.filter(pl.col("complete") == which.complete)
+    if which.since is not None:
+        replicas = replicas.filter(pl.col("last_update") >= which.since)
+    blocks = blocks_of(snapshot, datasets, which.blocks)
+    blocks = blocks.select("block_id", "name", "is_open", block_size="size", block_files="num_files")
+    found = replicas.join(sites, on="site_id").join(blocks, on="block_id")
+    return found.join(owners_of(snapshot), on="group_id", how="left").sort("dataset_id", "name", "node")
+
+
+def _parts(replicas: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows in parts, no block in two of them."""
+    blocks = replicas["block_id"].to_numpy()
+    begins = np.concatenate([[0], np.flatnonzero(blocks[1:] != blocks[:-1]) + 1])
+    at = 0
+    while at < replicas.height:
+        place = np.searchsorted(begins, at + _ROWS)
+        end = int(begins[place]) if place < len(begins) else replicas.height
+        yield replicas.slice(at, end - at)
+        at = end
+
+
+def _rendered(replicas: pl.DataFrame) -> str:
+    seconds = pl.col("last_update")
+    replica = encoded(
+        pl.col("node"), pl.col("size").alias("bytes"), pl.col("num_files").alias("files"), pl.col("site_id").alias("node_id"),
+        "se", yes_no(pl.col("complete")).alias("complete"), seconds.alias("time_create"), seconds.alias("time_update"),
+        pl.col("group"), yes_no(pl.col("custodial")).alias("custodial"),
+        yes_no(pl.col("group_id") != NO_GROUP_ID).alias("subscribed"),
+    )  # fmt: skip
+    block = encoded(
+        pl.col("name"), pl.col("block_files").alias("files"), pl.col("block_size").alias("bytes"),
+        yes_no(pl.col("is_open")).alias("is_open"), pl.col("block_id").alias("id"),
+    )  # fmt: skip
+    columns = [pl.col(name).first() for name in ("name", "block_files", "block_size", "is_open")]
+    by_block = replicas.with_columns(replica=replica).group_by("block_id", maintain_order=True).agg(*columns, "replica")
+    return joined(by_block.select(with_list(block, "replica", pl.col("replica"))).to_series())
