@@ -1,4 +1,7 @@
-"""The classic endpoints of the Detox monitor, ``/data/detox/…`` and, for test runs, ``/data/detox/test/…``; sizes in TB and GB."""
+"""The classic endpoints of the Detox monitor, ``detox/…`` and, for test runs, ``detox/test/…``.
+
+Sizes of sites are in TB, those of datasets and their totals in GB. Without a partition the default one is meant.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,19 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
-from django.urls import URLPattern, path
 
 from detox import monitor
 from detox.models import Cycle
 from inventory.errors import InventoryError
-from registry.classic.envelope import Call, Parameter, endpoint
+from registry.classic.addresses import classic
+from registry.classic.envelope import Call, Parameter, View, endpoint
 from registry.errors import NotThere, Refused
 
 _TB, _GB = 1e12, 1e9
+_MOST = 10**6
 _VERBS = {"protected": "protect", "kept": "keep", "deleted": "delete"}
 _CYCLE = (
-    Parameter("partition"), Parameter("partition_id", "integer"), Parameter("cycle", "integer", default=0),
+    Parameter("partition"), Parameter("partition_id", "integer"), Parameter("cycle", "integer"),
     Parameter("latest", "boolean", default=False),
 )  # fmt: skip
 Answer = Callable[[Call, bool], Any]
@@ -28,7 +32,8 @@ def partitions(call: Call, test: bool) -> list[dict[str, Any]]:
     """Partitions that have cycles, the default one first."""
     found = monitor.partitions(test)
     if call["cycle"]:
-        found = [row for row in found if row["name"] == _cycle(call, test).partition]
+        of_cycle = monitor.ended(test).filter(pk=call["cycle"]).values_list("partition", flat=True).first()
+        found = [row for row in found if row["name"] == of_cycle]
     pattern = call["partition"] or "*"
     return [
         {"id": row["id"], "name": row["name"], "monitored": row["monitored"]}
@@ -38,19 +43,28 @@ def partitions(call: Call, test: bool) -> list[dict[str, Any]]:
 
 
 def cycles(call: Call, test: bool) -> list[dict[str, Any]]:
-    """Cycles of a partition, newest first; one of them when ``cycle`` or ``latest`` is given."""
+    """Cycles of a partition, oldest first; one of them when ``cycle`` (0: the newest) or ``latest`` is given."""
     ids = {row["name"]: row["id"] for row in monitor.partitions(test)}
-    if call["cycle"] or call["latest"]:
-        headers = [monitor.header(_cycle(call, test))]
+    partition = _partition(call, test)
+    if call["cycle"] is not None or call["latest"]:
+        headers = _one_cycle(call, test)
     else:
-        headers = monitor.cycles(_partition(call, test), test, limit=10**6)
+        partition = next(iter(ids), None) if partition is None else partition
+        headers = [] if partition is None else monitor.cycles(partition, test, limit=_MOST)
     return [
         {
             "cycle": row["cycle"], "partition_id": ids.get(row["partition"]), "comment": row["comment"],
             "timestamp": row["started"],
         }
-        for row in headers
+        for row in reversed(headers)
     ]  # fmt: skip
+
+
+def _one_cycle(call: Call, test: bool) -> list[dict[str, Any]]:
+    try:
+        return [monitor.header(_cycle(call, test))]
+    except monitor.CycleUnknown:
+        return []
 
 
 def summary(call: Call, test: bool) -> dict[str, Any]:
@@ -60,6 +74,7 @@ def summary(call: Call, test: bool) -> dict[str, Any]:
     return {
         "operation": "deletion_test" if test else "deletion", "cycle": found["cycle"], "comment": found["comment"],
         "cycle_timestamp": found["started"], "partition": found["partition"],
+        "partition_id": next((row["id"] for row in monitor.partitions(test) if row["name"] == found["partition"]), None),
         "previous_cycle": found["previous"] or 0, "next_cycle": found["next"] or 0,
         "site_data": [_site_data(row) for row in (total, *found["sites"])],
     }  # fmt: skip
@@ -92,7 +107,7 @@ def _result(result: dict[str, Any]) -> dict[str, Any]:
     sites = [
         {"name": row["site"], "datasets": [_dataset(found) for found in row["datasets"]]} for row in result["sites"]
     ]
-    total = {verb: result["total"][name] / _TB for name, verb in _VERBS.items()}
+    total = {verb: result["total"][name] / _GB for name, verb in _VERBS.items()}
     return {"pattern": result["pattern"], "site_data": [*sites, {"name": "Total", **total}]}
 
 
@@ -102,7 +117,7 @@ def _dataset(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _conditions(lines: dict[int, str]) -> dict[str, str]:
-    return {str(number): text if number else "No policy match" for number, text in lines.items()}
+    return {"0": "No policy match"} | {str(number): text for number, text in lines.items() if number}
 
 
 def dump(call: Call, test: bool) -> HttpResponse:
@@ -126,13 +141,18 @@ def _text(text: str, attachment: str = "") -> HttpResponse:
 
 
 def _partition(call: Call, test: bool) -> str | None:
-    """The name of the partition that is asked for; None: any."""
-    if call["partition"] is not None or call["partition_id"] is None:
-        return None if call["partition"] is None else str(call["partition"])
-    names = [row["name"] for row in monitor.partitions(test) if row["id"] == call["partition_id"]]
-    if not names:
-        raise NotThere(f"partition_id: there is no partition {call['partition_id']}")
-    return str(names[0])
+    """The name of the partition that is asked for; None: any. Refused names one that has no cycles."""
+    name, number = call["partition"], call["partition_id"]
+    if name is not None:
+        if not monitor.ended(test).filter(partition=name).exists():
+            raise Refused(f"partition: {name[:100]!r} has no cycles")
+        return str(name)
+    if number is None:
+        return None
+    known = {row["id"]: str(row["name"]) for row in monitor.partitions(test)}
+    if number not in known:
+        raise Refused(f"partition_id: there is no partition {number}")
+    return known[number]
 
 
 def _cycle(call: Call, test: bool) -> Cycle:
@@ -142,7 +162,7 @@ def _cycle(call: Call, test: bool) -> Cycle:
     return monitor.find_cycle(call["cycle"] or "latest", name, test)
 
 
-def _endpoint(answer: Answer, test: bool, *more: Parameter) -> Callable[..., HttpResponse]:
+def _endpoint(answer: Answer, test: bool, *more: Parameter) -> View:
     def function(call: Call) -> Any:
         try:
             return answer(call, test)
@@ -162,13 +182,9 @@ _ENDPOINTS: tuple[tuple[Answer, tuple[Parameter, ...]], ...] = (
     (datasets, (Parameter("datasets", "list", required=True, most=monitor.MAX_PATTERNS),)), (dump, ()),
     (policy, (Parameter("cycle", "integer", required=True),)),
 )  # fmt: skip
-
-urlpatterns: list[URLPattern] = [
-    path(
-        f"data/detox/{'test/' if test else ''}{answer.__name__}",
-        _endpoint(answer, test, *more),
-        name=f"{prefix}{answer.__name__}",
-    )
-    for test, prefix in ((False, "detox-"), (True, "detox-test-"))
+CLASSIC: dict[str, View] = {
+    f"detox/{'test/' if test else ''}{answer.__name__}": _endpoint(answer, test, *more)
+    for test in (False, True)
     for answer, more in _ENDPOINTS
-]
+}
+urlpatterns = classic(CLASSIC)

@@ -1,4 +1,4 @@
-"""The classic endpoints ``/data/transfers/…`` and ``/data/deletions/history``; volumes in GB, times in UTC seconds."""
+"""The classic endpoints ``transfers/…`` and ``deletions/history``; volumes in GB, times in UTC seconds."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 
 import polars as pl
 from django.db.models import Count
-from django.urls import URLPattern, include, path
 from django.utils import timezone
 
 from fileops import reports
 from fileops.lifecycle import Reason, State
 from fileops.models import Attempt, Operation, Subscription
 from inventory import client
-from registry.classic.envelope import Call, Parameter, endpoint
+from registry.classic.addresses import classic
+from registry.classic.envelope import Call, Parameter, View, endpoint
 from registry.errors import Refused
 
 _GB = 1e9
+_TIME = "%Y-%m-%d %H:%M:%S"
 _REASONS = (Reason.NO_SOURCE, Reason.ALL_FAILED, Reason.SITE_UNAVAILABLE)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _STEPS = (timedelta(weeks=1), timedelta(days=1), timedelta(hours=1), timedelta(minutes=1))
@@ -47,7 +48,7 @@ def current(call: Call) -> list[dict[str, Any]]:
     return [
         {
             "id": row.pk, "from": row.source, "to": row.site, "lfn": row.lfn, "size": row.size, "status": "inprogress",
-            "start": _seconds(row.batch.created) if row.batch else None, "finish": None,
+            "start": f"{row.batch.created:{_TIME}}" if row.batch else "", "finish": "",
         }
         for row in rows[:_MOST]
     ]  # fmt: skip
@@ -135,7 +136,8 @@ def _chosen(call: Call, operation: str) -> list[pl.Expr]:
     if operation == "copy":
         chosen.append(_like("destination", call["dest_filter"]))
     if call["no_mss"]:
-        chosen.append(~pl.col("destination").is_in(_tapes()))
+        ends = ("source", "destination") if operation == "copy" else ("destination",)
+        chosen += [~pl.col(end).is_in(_tapes()) for end in ends]
     return chosen
 
 
@@ -192,7 +194,9 @@ def _step(period: timedelta) -> timedelta:
 
 
 def _like(column: str, pattern: str) -> pl.Expr:
-    """SQL's LIKE: ``%`` any text, ``_`` any character."""
+    """SQL's LIKE: ``%`` any text, ``_`` any character; an empty pattern does not filter, as forms send it."""
+    if not pattern:
+        return pl.lit(True)
     parts = (".*" if character == "%" else "." if character == "_" else re.escape(character) for character in pattern)
     return pl.col(column).str.contains(f"^{''.join(parts)}$")
 
@@ -212,15 +216,11 @@ def _tapes() -> list[str]:
     return sites.filter(pl.col("storage_type") == "MSS")["name"].to_list()
 
 
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
-
-
-CLASSIC: list[URLPattern] = [
-    path("transfers/current", current),
-    path("transfers/held/summary", held_summary),
-    path("transfers/held/detail", held_detail),
-    path("transfers/history", transfers_history),
-    path("deletions/history", deletions_history),
-]
-urlpatterns = [path("data/", include(CLASSIC)), path("registry/", include(CLASSIC))]
+CLASSIC: dict[str, View] = {
+    "transfers/current": current,
+    "transfers/held/summary": held_summary,
+    "transfers/held/detail": held_detail,
+    "transfers/history": transfers_history,
+    "deletions/history": deletions_history,
+}
+urlpatterns = classic(CLASSIC)

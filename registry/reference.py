@@ -1,4 +1,4 @@
-"""The tables of docs/rest.md, made from the endpoints' own declarations."""
+"""The table of docs/classic-interface.md, made from the endpoints' own declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of the registry: the classic interface under ``/data/``, and under its old name ``/registry/``."""
+"""Addresses of the registry: the classic interface (see ``classic.addresses``), logging in and out."""
 
 from __future__ import annotations
 
@@ -6,69 +6,74 @@ from http import HTTPStatus
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import path, re_path
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.classic import applock, inventory, locks, requests
-from registry.classic.envelope import answer, failure
+from registry.api.problems import no_such_resource, problem
+from registry.classic import applock, inventory, locks, phedex, phedex_requests, requests
+from registry.classic.addresses import PREFIXES, classic
+from registry.classic.envelope import View, failed, failure
 from registry.errors import NotThere
 
-_LOCKS = [
-    path("lock", locks.lock),
-    path("unlock", locks.unlock),
-    path("list", locks.list_locks),
-    path("set", locks.set_locks),
-]
-CLASSIC: list[URLPattern | URLResolver] = [
-    path("request/copy", requests.copy),
-    path("request/pollcopy", requests.poll_copy),
-    path("request/cancelcopy", requests.cancel_copy),
-    path("request/delete", requests.delete),
-    path("request/polldelete", requests.poll_delete),
-    path("request/canceldelete", requests.cancel_delete),
-    path("inventory/datasets", inventory.datasets),
-    path("inventory/groups", inventory.groups),
-    path("inventory/sites", inventory.sites),
-    path("inventory/stats/size", inventory.size),
-    path("inventory/stats/replication", inventory.replication),
-    path("inventory/stats/usage", inventory.usage),
-    path("inventory/blockreplicas", inventory.block_replicas),
-    path("inventory/inject", inventory.inject),
-    path("inventory/injectsync", inventory.inject_sync),
-    path("inventory/delete", inventory.delete),
-    path("inventory/deletesync", inventory.delete_sync),
-    path("inventory/injection", inventory.injection),
-    path("applock/check", applock.check),
-    path("applock/lock", applock.lock),
-    path("applock/unlock", applock.unlock),
-    path("applock/current", applock.current),
-    path("detox/lock/", include(_LOCKS)),
-    path("detoxlock/", include(_LOCKS)),
-]
+_LOCKS = {"lock": locks.lock, "unlock": locks.unlock, "list": locks.list_locks, "set": locks.set_locks}
+CLASSIC: dict[str, View] = {
+    "request/copy": requests.copy,
+    "request/pollcopy": requests.poll_copy,
+    "request/cancelcopy": requests.cancel_copy,
+    "request/delete": requests.delete,
+    "request/polldelete": requests.poll_delete,
+    "request/canceldelete": requests.cancel_delete,
+    "inventory/datasets": inventory.datasets,
+    "inventory/groups": inventory.groups,
+    "inventory/sites": inventory.sites,
+    "inventory/stats/size": inventory.size,
+    "inventory/stats/replication": inventory.replication,
+    "inventory/stats/usage": inventory.usage,
+    "inventory/inject": inventory.inject,
+    "inventory/injectsync": inventory.inject_sync,
+    "inventory/delete": inventory.delete,
+    "inventory/deletesync": inventory.delete_sync,
+    "inventory/injection": inventory.injection,
+    "inventory/blockreplicas": phedex.blockreplicas,
+    "inventory/subscriptions": phedex.subscribed,
+    "inventory/nodes": phedex.nodes,
+    "inventory/data": phedex.data,
+    "inventory/lfn2pfn": phedex.lfn2pfn,
+    "inventory/requestlist": phedex_requests.requestlist,
+    "inventory/transferrequests": phedex_requests.transferrequests,
+    "applock/check": applock.check,
+    "applock/lock": applock.lock,
+    "applock/unlock": applock.unlock,
+    "applock/current": applock.current,
+    **{f"{prefix}/{command}": view for prefix in ("detox/lock", "detoxlock") for command, view in _LOCKS.items()},
+}
 urlpatterns = [
-    path("data/", include(CLASSIC)),
-    path("registry/", include(CLASSIC)),
+    *classic(CLASSIC),
     path("login/", LoginView.as_view(template_name="registry/login.html"), name="login"),
     path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
 ]
 
 
 def _is_classic(request: HttpRequest) -> bool:
-    return request.path.startswith(("/data/", "/registry/"))
+    return request.path.startswith(tuple(f"/{prefix}/" for prefix in PREFIXES))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """For ``handler400``: what Django itself refuses, such as a host that is not ours."""
+    if request.path.startswith("/api/"):
+        return problem(request, "malformed", "this is no request that the server takes; is the address right?")
     if _is_classic(request):
-        return answer(HTTPStatus.BAD_REQUEST, "this is no request that the server takes; is the address right?")
+        return failed(HTTPStatus.BAD_REQUEST, "this is no request that the server takes; is the address right?")
     return defaults.bad_request(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """For ``handler500``: classic clients read the envelope of any answer."""
+    """For ``handler500``: classic clients read the envelope of any answer, others problem details."""
+    if request.path.startswith("/api/"):
+        return problem(request, "failed", "the server failed; its log tells why")
     if _is_classic(request):
-        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log tells why")
+        return failed(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log tells why")
     return defaults.server_error(request)
 
 
@@ -78,5 +83,5 @@ def no_such_command(request: HttpRequest) -> HttpResponse:
     return failure(NotThere(f"{request.path}: there is no such command"))
 
 
-fallback = [re_path(r"^(?:data|registry)/", no_such_command)]
+fallback = [re_path(rf"^(?:{'|'.join(PREFIXES)})/", no_such_command, name="no-such-command")]
 """To stand after the classic endpoints of all components."""

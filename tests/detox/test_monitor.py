@@ -109,12 +109,17 @@ def test_classic_clients_list_partitions_and_cycles(cycles, client) -> None:
     assert (partition["name"], partition["monitored"]) == ("Physics", True)
     assert get(client, "partitions", partition="X*") == []
     found = get(client, "cycles", partition="Physics")
-    assert [row["cycle"] for row in found] == [cycles[2].pk, cycles[1].pk]
-    assert found[1] == {
+    assert [row["cycle"] for row in found] == [cycles[1].pk, cycles[2].pk]
+    assert get(client, "cycles") == found
+    assert found[0] == {
         "cycle": cycles[1].pk, "partition_id": partition["id"], "comment": "first",
         "timestamp": int(cycles[1].started.timestamp()),
     }  # fmt: skip
-    assert get(client, "cycles", partition_id=partition["id"], latest="y")[0]["cycle"] == cycles[2].pk
+    for newest in ({"latest": "y"}, {"cycle": 0}, {"cycle": cycles[2].pk}):
+        assert get(client, "cycles", partition_id=partition["id"], **newest) == found[1:]
+    assert get(client, "cycles", cycle=10**9) == []
+    assert get(client, "partitions", cycle=cycles[1].pk, partition="Phys*") == [partition]
+    assert get(client, "partitions", cycle=10**9) == []
     assert [row["cycle"] for row in get(client, "test/cycles")] == [cycles[0].pk]
 
 
@@ -130,6 +135,9 @@ def test_classic_summary_has_the_total_first_in_terabytes(cycles, client) -> Non
     }  # fmt: skip
     assert get(client, "summary")["cycle"] == cycles[2].pk
     assert get(client, "test/summary")["operation"] == "deletion_test"
+    assert get(client, "summary", partition_id=found["partition_id"], latest="y")["cycle"] == cycles[2].pk
+    phedex = client.get("/phedexdata/detox/summary").json()["phedex"]
+    assert (phedex["request_call"], phedex["cycle"]) == ("detox/summary", cycles[2].pk)
 
 
 def test_classic_details_name_the_deciding_lines(cycles, client) -> None:
@@ -140,7 +148,7 @@ def test_classic_details_name_the_deciding_lines(cycles, client) -> None:
     assert found["conditions"]["0"] == "No policy match"
     result = get(client, "datasets", cycle=cycles[1].pk, datasets="/Old/*,/None*")["results"]
     assert [row["pattern"] for row in result] == ["/Old/*", "/None*"]
-    assert result[0]["site_data"][-1] == {"name": "Total", "protect": 0.0, "keep": 0.0, "delete": 2.0}
+    assert result[0]["site_data"][-1] == {"name": "Total", "protect": 0.0, "keep": 0.0, "delete": 2000.0}
     assert result[1]["site_data"] == [{"name": "Total", "protect": 0.0, "keep": 0.0, "delete": 0.0}]
 
 
@@ -155,7 +163,7 @@ def test_classic_dump_and_policy_are_texts(cycles, client) -> None:
 
 @pytest.mark.parametrize(("path", "parameters", "status"), [
     ("policy", {}, 400), ("sitedetail", {}, 400), ("sitedetail", {"site": "T2_X"}, 404), ("summary", {"cycle": 10**9}, 404),
-    ("summary", {"cycle": "x"}, 400), ("cycles", {"partition_id": 10**9}, 404), ("datasets", {}, 400), ("summary", {"moon": 1}, 400),
+    ("summary", {"cycle": "x"}, 400), ("cycles", {"partition_id": 10**9}, 400), ("summary", {"partition": "Moon"}, 400), ("datasets", {}, 400), ("summary", {"moon": 1}, 400),
 ])  # fmt: skip
 def test_classic_mistakes_are_told(cycles, client, path: str, parameters: dict, status: int) -> None:
     assert get(client, path, status, **parameters)
