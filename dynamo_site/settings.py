@@ -108,6 +108,14 @@ WEBHOOK_SECRET = _secret("DYNAMO_WEBHOOK_SECRET", "webhook_secret")
 REGISTRY_COPY_PREVIEW = "dealer.preview.copies"
 REGISTRY_DELETION_PREVIEW = "fileops.preview.deletions"
 
+# Users' programs: uploads and logs (shared by web and workers), where registered ones may be, where they run, and whether
+# they run although this machine cannot shut them in. Variables that sequences may use as $(NAME).
+APPLICATION_DIR = Path(os.environ.get("DYNAMO_APPLICATION_DIR", DYNAMO_HOME / "applications"))
+APPLICATION_PROGRAM_DIRS = _environment_list("DYNAMO_APPLICATION_PROGRAM_DIRS", str(DYNAMO_HOME / "programs"))
+APPLICATION_WORK_DIR = os.environ.get("DYNAMO_APPLICATION_WORK_DIR", "")
+APPLICATION_UNCONFINED = _environment_flag("DYNAMO_APPLICATION_UNCONFINED", False)
+SEQUENCE_VARIABLES = _environment_list("DYNAMO_SEQUENCE_VARIABLES", "")
+
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
@@ -140,6 +148,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "registry.middleware.AccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dynamo_site.unavailable.UnavailableMiddleware",
@@ -175,6 +184,8 @@ STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "/login/"
+# Reading is for everybody, or only for those who are known.
+PUBLIC_READING = _environment_flag("DYNAMO_PUBLIC_READING", True)
 LOGIN_REDIRECT_URL = "/"
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("DYNAMO_MAX_UPLOAD_BYTES", 64 * 1024 * 1024))
 
@@ -251,3 +262,6 @@ DETOX_ENFORCER_PROTECTED = "dynamo_site.wiring.enforcer_protected"
 POLICY_RULE_MISTAKES = "dynamo_site.wiring.rule_mistakes"
 # Commands that change the inventory take their turn from the scheduler, which the inventory does not know.
 INVENTORY_TURN = "dynamo_site.wiring.inventory_turn"
+# The scheduler asks the registry who may run programs that do more than read, and has it tell of failed steps.
+APPLICATION_RIGHT = "dynamo_site.wiring.may_run_programs"
+SEQUENCE_NOTIFY = "dynamo_site.wiring.sequence_failed"

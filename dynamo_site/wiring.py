@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
+import structlog
+from django.contrib.auth.models import User
 
 from dealer.plugins.enforcer import protected
 from dealer.plugins.rulebook import RulesError, parse_rules, rules_in_force
@@ -14,6 +16,7 @@ from dealer.settings import DealerSettings
 from inventory.snapshot import Snapshot
 from inventory.tuning import tuned
 from inventory.turn import Turn
+from registry import notices, rights
 from scheduler import connection, runs
 
 
@@ -30,6 +33,19 @@ def rule_mistakes(text: str, file: str) -> list[str]:
     except RulesError as error:
         return error.mistakes
     return []
+
+
+def may_run_programs(user: User) -> bool:
+    """Whether the user may run programs that do more than read the inventory in nobody's name."""
+    return rights.has(user, "operator", "application")
+
+
+def sequence_failed(owner: str, subject: str, text: str, data: dict[str, Any]) -> None:
+    """Tell the owner of a sequence of a failed step; in the caller's transaction."""
+    if not notices.write_to_user(owner, subject, text, data):
+        structlog.get_logger(__name__).warning(
+            "nobody told: the owner has no e-mail address", owner=owner, subject=subject
+        )
 
 
 @contextmanager

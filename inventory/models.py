@@ -16,10 +16,11 @@ from inventory.relational import (
     ReplicaFile,
     Site,
 )
+from inventory.run_token_models import RunToken
 
 __all__ = [
     "Block", "BlockReplica", "Dataset", "DatasetReplica", "File", "FollowerPosition", "Group", "Leadership", "Partition",
-    "PathRule", "PolicyVersion", "Quota", "ReplicaFile", "Site", "TunedSetting", "UpdatePart", "UpdateRecord",
+    "PathRule", "PolicyVersion", "Quota", "ReplicaFile", "RunToken", "Site", "TunedSetting", "UpdatePart", "UpdateRecord",
 ]  # fmt: skip
 
 

@@ -19,3 +19,19 @@ class RunKilled(TurnLost):
 
 class ApplicationLocked(InventoryError):
     """An operator stopped this application; the text says who and why."""
+
+
+class ProgramRefused(InventoryError):
+    """A program, its arguments or a sequence cannot be taken as given; the text says why."""
+
+
+class ProgramNotFound(InventoryError):
+    """There is no such program, or it is not below an allowed directory."""
+
+
+class ProgramNotAuthorised(InventoryError):
+    """This user may not run this content with this level."""
+
+
+class ProgramFailed(InventoryError):
+    """A program did not end with 0; the text says how it ended."""

@@ -24,6 +24,13 @@ class SchedulerSettings:
     ``attempts``: how often a job is started at most when workers die under it.
     ``log_lines``: lines kept of one run's log. ``keep_days``: ended runs and jobs are forgotten after this;
     ``keep_done_days``: jobs that were done already after this, for some are done every few seconds.
+
+    Users' programs: ``programs`` of them go on at a time; one may be ``program_bytes`` large, takes ``program_seconds`` unless
+    its user or step says otherwise, and ``longest_program_seconds`` at most. All its processes together have
+    ``program_memory`` bytes, there may be ``program_processes`` of them (threads count), each with
+    ``program_cpu_seconds`` of CPU time and ``program_files`` open files; in its directory may be ``program_disk`` bytes.
+    ``program_log`` bytes of its output are kept, and after ``program_output`` bytes it is ended. ``program_changes``:
+    bytes of a change set. A failed step is tried again after ``step_pause``, doubled each time up to ``longest_step_pause``.
     """
 
     lease: float = 60.0
@@ -36,6 +43,20 @@ class SchedulerSettings:
     log_lines: int = 2000
     keep_days: int = 90
     keep_done_days: int = 7
+    programs: int = 4
+    program_bytes: int = 1024**2
+    program_seconds: float = 3600.0
+    longest_program_seconds: float = 7 * 86400.0
+    program_memory: int = 4 * 1024**3
+    program_processes: int = 128
+    program_cpu_seconds: int = 6 * 3600
+    program_files: int = 256
+    program_disk: int = 2 * 1024**3
+    program_log: int = 4 * 1024**2
+    program_output: int = 256 * 1024**2
+    program_changes: int = 256 * 1024**2
+    step_pause: float = 30.0
+    longest_step_pause: float = 3600.0
 
 
 def scheduler_settings() -> SchedulerSettings:
