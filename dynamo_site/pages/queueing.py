@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from celery import Task
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
-from kombu.exceptions import OperationalError
 
-from inventory.errors import InventoryError
 from registry import rights
-
-
-class NoBroker(InventoryError):
-    """The message to the workers cannot be sent."""
-
-
-def queue(task: Task, *arguments: Any, **named: Any) -> None:
-    """Have a worker do ``task``. Raises :class:`NoBroker`."""
-    try:
-        # A page does not wait for a broker that is away.
-        task.apply_async(args=arguments, kwargs=named, retry=False)
-    except OperationalError as error:
-        raise NoBroker(f"the workers cannot be reached: {error}; is Redis running?") from error
+from scheduler.sending import NoBroker as NoBroker
+from scheduler.sending import queue as queue
 
 
 def is_operator(request: HttpRequest, target: str) -> bool:

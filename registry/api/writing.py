@@ -29,6 +29,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from registry import rights
+from registry.access import KNOWN, NOBODY, PUBLIC, Access
 from registry.api import asked as asking
 from registry.api import idempotency
 from registry.api.answers import answered
@@ -42,6 +43,12 @@ from registry.api.strict import Body, Query, values_of
 from registry.asking import Asker
 from registry.callers import Caller
 from registry.errors import NotAuthenticated
+
+ACCEPTED: Mapping[str, Any] = {
+    "type": "object", "required": ["queued"], "additionalProperties": False,
+    "properties": {"queued": {"type": "string", "description": "the task that a worker does; see `/api/v1/jobs` and `/api/v1/runs`"}},
+}  # fmt: skip
+"""What is answered when a worker is to do it."""
 
 
 @dataclass
@@ -63,11 +70,11 @@ class Call:
     @property
     def asker(self) -> Asker:
         """The caller as the services of requests want it."""
-        return Asker(self.caller.name, self.caller.service, rights.has(self.caller.user, "operator", "registry"))
+        return Asker(self.caller.name, self.caller.service, rights.has(self.caller, "operator", "registry"))
 
     def require(self, role: str, target: str, **limits: Any) -> None:
         """Raise Denied unless the caller has ``role`` on ``target``; ``limits``: of which site or group."""
-        rights.require(self.caller.user, role, target, **limits)
+        rights.require(self.caller, role, target, **limits)
 
     def made(self, data: Any, location: str, *, new: bool = True) -> Response:
         """The answer to a POST that made something, or found what was made before: 201 or 200, with its address."""
@@ -146,7 +153,7 @@ def operation(
         responses = {204 if answer is None else status: answer, **(also or {})}
         told_of = {_code(code): _schema(one) for code, one in responses.items()}
         return extend_schema(
-            **_says(function),
+            **says(function),
             parameters=[] if query is Query else [query],
             request={"application/json": body} if isinstance(body, Mapping) else body,
             responses=told_of,
@@ -170,7 +177,7 @@ def listing(fields: Fields, **others: str) -> Callable[[Callable[[Any, Call], Qu
             return answered(request, of_rows(found, asked), asked, request.accepted_renderer, {})  # type: ignore[arg-type]
 
         method.fields, method.others = fields, others  # type: ignore[attr-defined]
-        return extend_schema(**_says(function), **listed(fields, others))(method)  # type: ignore[no-any-return]
+        return extend_schema(**says(function), **listed(fields, others))(method)  # type: ignore[no-any-return]
 
     return decorate
 
@@ -179,7 +186,7 @@ def shown(answer: Any, result: Any) -> Any:
     """``result`` as ``answer`` shows it; plain data stays as it is."""
     if isinstance(answer, serializers.ListSerializer):
         return [shown(type(answer.child), one) for one in result]
-    if isinstance(result, dict | list):
+    if isinstance(result, Mapping | list):
         return result
     return row_of(result, answer) if isinstance(answer, Mapping) else answer(result).data
 
@@ -189,13 +196,15 @@ def route(
 ) -> URLPattern:
     """An address below ``/api/v1/`` with the resource's method for each HTTP method; ``access``: who may use it."""
     view = resource.as_view(methods, access=access)
-    view.access = access  # type: ignore[attr-defined]
+    changes = bool({"post", "put", "patch", "delete"} & set(methods))
+    view.access = access or Access(PUBLIC, KNOWN if changes else NOBODY)  # type: ignore[attr-defined]
     return path(f"api/v1/{address}", view, name=name or f"v1-{address.replace('/', '-')}")
 
 
-def _says(function: Callable[..., Any]) -> dict[str, str]:
-    says = (function.__doc__ or "").strip()
-    return {"summary": says.split("\n")[0].rstrip("."), "description": says}
+def says(function: Callable[..., Any]) -> dict[str, str]:
+    """Summary and description of an operation: what its docstring says."""
+    text = (function.__doc__ or "").strip()
+    return {"summary": text.split("\n")[0].rstrip("."), "description": text}
 
 
 def _code(code: Any) -> Any:
@@ -203,7 +212,9 @@ def _code(code: Any) -> Any:
 
 
 def _schema(answer: Any) -> Any:
-    return item(answer) if isinstance(answer, Mapping) and "type" not in answer else answer
+    if not isinstance(answer, Mapping):
+        return answer
+    return dict(answer) if isinstance(answer.get("type"), str) else item(answer)
 
 
 def _lists(query: type[Query]) -> list[str]:
