@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from registry import notices, rights
+from registry import audit, notices, rights
 from registry.asking import Asker
 from registry.errors import Denied, NotThere, Refused
 from registry.lifecycle import OPEN_REQUEST, REQUEST, after
@@ -123,8 +123,11 @@ def _decided(kind: str, request_id: int, asker: Asker, event: str, reason: str) 
     request = Request.objects.select_for_update().filter(kind=kind, pk=request_id).first()
     if request is None:
         raise NotThere(f"there is no {kind} request {request_id}")
-    now = timezone.now()
+    now, before = timezone.now(), request.status
     request.status, request.reason = after(REQUEST, request.status, event, str(request)), reason
+    audit.record(
+        asker, f"request.{event}", str(request), {"status": before}, {"status": request.status, "reason": reason}
+    )
     request.decided_by, request.decided = asker.user, now
     if request.status not in OPEN_REQUEST:
         request.ended, request.open_key = now, None

@@ -26,6 +26,7 @@ from inventory.injection import Plan
 from inventory.injection.document import read_document
 from inventory.injection.plan import COUNTED
 from inventory.snapshot import Snapshot
+from registry import audit
 from registry.asking import Asker
 from registry.batching import Known, Spoken, leading, shares, spoken_of, together
 from registry.errors import Refused
@@ -54,7 +55,9 @@ def queue(asker: Asker, kind: str, document: Any) -> Injection:
     else:
         counts = dict(_plan(client.snapshot(), kind, document).counts)
     row = _row(asker, kind, document, counts)
-    row.save()
+    with transaction.atomic():
+        row.save()
+        audit.record(asker, f"inventory.{kind}", str(row), None, {"counts": counts})
     return row
 
 
@@ -64,7 +67,9 @@ def apply_now(asker: Asker, kind: str, document: Any) -> Injection:
     wait = registry_settings().sync_wait
     with writer(APPLICATION, {"kind": kind}, asker.user, wait=wait, priority=1, service=asker.service) as run:
         plan = _plan(run.snapshot(), kind, document)
-        row.save()  # in the turn: no other run sees it
+        with transaction.atomic():
+            row.save()  # in the turn: no other run sees it
+            audit.record(asker, f"inventory.{kind}", str(row), None, {"counts": dict(plan.counts)})
         try:
             _carry_out(run, [_Waiting(row, document, Spoken())], plan)
         except ChangeRefused as error:

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
+from registry import audit
+from registry.asking import Asker
 from registry.desk import desk
 from registry.errors import Denied, NotThere, Refused
 from registry.models import DetoxLock
@@ -120,7 +122,12 @@ def set_locks(wishes: Sequence[Wish], user: str, service: str = "") -> list[Deto
             [lock for lock in unique if lock.pk], ["expires", "comment", "warned"], batch_size=_AT_ONCE
         )
         DetoxLock.objects.bulk_create([lock for lock in unique if not lock.pk], batch_size=_AT_ONCE)
+        audit.record_many(Asker(user, service), "lock.set", [(lock.item, None, _shown(lock)) for lock in unique])
         return made
+
+
+def _shown(lock: DetoxLock) -> dict[str, object]:
+    return {name: getattr(lock, name) for name in ("sites", "groups", "expires", "comment")}
 
 
 def _check(wish: Wish, now: datetime, latest: datetime) -> None:
@@ -169,6 +176,7 @@ def release(locks: QuerySet[DetoxLock], user: str, *, any_owner: bool = False) -
     DetoxLock.objects.filter(pk__in=[lock.pk for lock in held]).update(unlocked=now)
     for lock in held:
         lock.unlocked = now
+    audit.record_many(user, "lock.release", [(lock.item, {"user": lock.user, **_shown(lock)}, None) for lock in held])
     return held
 
 

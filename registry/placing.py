@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from inventory.snapshot import Snapshot
-from registry import approval
+from registry import approval, audit
 from registry.asking import Asker as Asker
 from registry.asking import Wanted as Wanted
 from registry.desk import desk
@@ -119,6 +119,7 @@ def cancel(kind: str, request_id: int, asker: Asker) -> Request:
     with transaction.atomic():
         request = _own(kind, request_id, asker)
         if request.status != "cancelled":
+            audit.record(asker, "request.cancel", str(request), {"status": request.status}, {"status": "cancelled"})
             request.status = after(REQUEST, request.status, "cancel", str(request))
             request.reason, request.ended, request.open_key = "", timezone.now(), None
             request.save(update_fields=["status", "reason", "ended", "open_key"])
@@ -132,6 +133,7 @@ def release(request: Request, operator: str) -> None:
     """
     with desk():
         request = Request.objects.select_for_update().get(pk=request.pk)
+        audit.record(operator, "request.release", str(request), {"status": request.status}, {"status": "new"})
         request.status, request.reason = after(REQUEST, request.status, "release", str(request)), ""
         items, sites = (
             list(found.values_list(name, flat=True))
@@ -150,7 +152,10 @@ def fail(request: Request, operator: str, reason: str) -> None:
     """End an open request by hand: rejected if no engine has looked at it, else its open actions fail."""
     request = Request.objects.select_for_update().get(pk=request.pk)
     event = "reject" if request.status in FIRST_REQUEST else "complete"
-    request.status = after(REQUEST, request.status, event, str(request))
+    before, request.status = request.status, after(REQUEST, request.status, event, str(request))
+    audit.record(
+        operator, "request.fail", str(request), {"status": before}, {"status": request.status, "reason": reason}
+    )
     request.reason, request.ended, request.open_key = f"{reason} ({operator})", timezone.now(), None
     request.save(update_fields=["status", "reason", "ended", "open_key"])
     _fail_open_actions(request, request.reason)
@@ -189,9 +194,15 @@ def _again(snapshot: Snapshot, found: Request, asker: Asker, wanted: Wanted) -> 
         request.group = wanted.group or request.group
         request.num_copies = request.num_copies if wanted.num_copies is None else wanted.num_copies
     request.save(update_fields=["count", "last_asked", "group", "num_copies"])
-    if (request.group, request.num_copies) != before:
+    changed = (request.group, request.num_copies)
+    if changed != before:
+        audit.record(asker, "request.change", str(request), _named(*before), _named(*changed))
         _judge_changed(snapshot, request)
     return request
+
+
+def _named(group: str, num_copies: int) -> dict[str, object]:
+    return {"group": group, "copies": num_copies}
 
 
 def _judge_changed(snapshot: Snapshot, request: Request) -> None:
@@ -218,6 +229,8 @@ def _make(snapshot: Snapshot, kind: str, asker: Asker, ready: Ready) -> Request:
         open_key=open_key(kind, ready.items, ready.sites), group=ready.group, num_copies=ready.num_copies,
     )  # fmt: skip
     write_parts(request, ready.items, ready.sites)
+    values = {"items": ready.items, "sites": ready.sites, **_named(ready.group, ready.num_copies)}
+    audit.record(asker, "request.ask", str(request), None, values)
     rule = _rule(snapshot, kind, asker, ready)
     if rule is not None:
         approval.hold(request, rule)
