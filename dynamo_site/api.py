@@ -14,6 +14,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 
 from registry import resources as registry
+from registry.access import ANYONE, PUBLIC, Access, declared
 from registry.api.inventory import urls as inventory
 from registry.api.problems import KINDS, PREFIX, no_such_resource
 from registry.api.writing import Call, Resource, operation, route
@@ -99,9 +100,13 @@ RESOURCES: list[URLPattern] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     *RESOURCES,
-    path("api/v1/schema", SpectacularAPIView.as_view(), name="v1-schema"),
-    path("api/v1/docs", swagger, name="v1-docs"),
-    path("api/v1/redoc", redoc, name="v1-redoc"),
-    re_path(r"^api(?:/|$)", no_such_resource, name="no-such-resource"),
-]
+    *declared(Access(PUBLIC), [
+        path("api/v1/schema", SpectacularAPIView.as_view(), name="v1-schema"),
+        path("api/v1/docs", swagger, name="v1-docs"),
+        path("api/v1/redoc", redoc, name="v1-redoc"),
+    ]),
+    *declared(Access(ANYONE, ANYONE, note="there is nothing"), [
+        re_path(r"^api(?:/|$)", no_such_resource, name="no-such-resource"),
+    ]),
+]  # fmt: skip
 """To stand before all others: nothing else is below ``/api/``."""

@@ -5,17 +5,18 @@ from django.urls import include, path
 
 from dynamo_site.health import healthz
 from dynamo_site.metrics import metrics
+from registry.access import ANYONE, KNOWN, PUBLIC, STAFF, Access, declared
 from registry.urls import fallback
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
-    path("healthz", healthz, name="healthz"),
-    path("metrics", metrics, name="metrics"),
+    *declared(Access(STAFF, STAFF, note="as Django's permissions say"), [path("admin/", admin.site.urls)]),
+    *declared(Access(ANYONE, note="details only by address or token"), [path("healthz", healthz, name="healthz")]),
+    *declared(Access(ANYONE, note="by address or token"), [path("metrics", metrics, name="metrics")]),
     path("", include("dynamo_site.api")),
     path("", include("registry.urls")),
     path("", include("fileops.api")),
     path("", include("detox.api")),
-    path("", include("dynamo_site.pages.urls")),
+    *declared(Access(PUBLIC, KNOWN), [path("", include("dynamo_site.pages.urls"))]),
 ]
 urlpatterns += fallback  # after all that components add above
 handler400 = "registry.urls.bad_request"

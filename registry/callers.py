@@ -1,8 +1,18 @@
-"""Who calls: the user of a bearer token, or of a session (then CSRF counts), or nobody known."""
+"""Who calls, and how that is known: a bearer token, a client certificate, a login; or nobody is known.
+
+``caller_of(request)`` is the only way to know it, for the API, the classic interface and pages alike. While a request is
+answered, ``current()`` gives its caller to what has no request at hand, such as the audit log.
+"""
 
 from __future__ import annotations
 
+import getpass
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
@@ -11,14 +21,28 @@ from django.middleware.csrf import CsrfViewMiddleware
 from registry import tokens
 from registry.errors import Denied, NotAuthenticated
 
+SESSION, TOKEN, CERTIFICATE, JWT, COMMAND = "session", "token", "certificate", "jwt", "command"
+"""How a caller is known (``Caller.method``); empty: not at all."""
+_CACHE = "_dynamo_caller"
+_REQUEST: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
+
 
 @dataclass(frozen=True)
 class Caller:
-    """``ambient``: the browser sent the credentials by itself, so that a foreign page may be behind the call."""
+    """Who calls, how that is known, and from where.
+
+    ``service`` acts under the user. ``ambient``: the browser sent the credentials by itself, so that a foreign page may be
+    behind the call. ``scopes``: targets that the credentials are good for (None: whatever the user may; see ``allows``).
+    ``label`` is the name of a caller without an account, such as whoever runs a command on the server.
+    """
 
     user: User | AnonymousUser
     service: str = ""
     ambient: bool = False
+    method: str = ""
+    address: str = ""
+    scopes: frozenset[str] | None = None
+    label: str = ""
 
     @property
     def known(self) -> bool:
@@ -26,17 +50,61 @@ class Caller:
 
     @property
     def name(self) -> str:
-        return self.user.get_username()
+        return self.user.get_username() or self.label
+
+    @cached_property
+    def role(self) -> str:
+        """The roles of the user as text for records, such as ``inventory:admin registry:operator``."""
+        if not isinstance(self.user, User):
+            return ""
+        names = list(self.user.groups.order_by("name").values_list("name", flat=True))
+        return " ".join((["superuser"] if self.user.is_superuser else []) + [name for name in names if ":" in name])
+
+    def allows(self, target: str) -> bool:
+        """Whether the credentials are good for changes of ``target``; what the user may is another question."""
+        return self.scopes is None or target in self.scopes
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """The caller of ``request``; NotAuthenticated when a token was given that does not hold."""
+    """The caller of ``request``; NotAuthenticated when credentials were given that do not hold. Looked up once a request."""
+    found: Caller | None = getattr(request, _CACHE, None)
+    if found is None:
+        found = _caller(request)
+        setattr(request, _CACHE, found)
+    return found
+
+
+def _caller(request: HttpRequest) -> Caller:
+    address = str(request.META.get("REMOTE_ADDR", ""))
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = tokens.find(secret.strip())
-        return Caller(token.user, token.service)
+        return Caller(token.user, token.service, method=TOKEN, address=address)
     user = request.user
-    return Caller(user, ambient=user.is_authenticated)
+    if not user.is_authenticated:
+        return Caller(user, address=address)
+    return Caller(user, ambient=True, method=SESSION, address=address)
+
+
+@contextmanager
+def answering(request: HttpRequest) -> Iterator[None]:
+    """While ``request`` is answered ``current`` tells who called."""
+    before = _REQUEST.set(request)
+    try:
+        yield
+    finally:
+        _REQUEST.reset(before)
+
+
+def current() -> Caller | None:
+    """The caller of the request that this thread is answering; None: it answers none, as workers and commands."""
+    request = _REQUEST.get()
+    return None if request is None else caller_of(request)
+
+
+def of_command() -> Caller:
+    """Whoever runs a command on this machine."""
+    return Caller(AnonymousUser(), method=COMMAND, address=socket.gethostname(), label=getpass.getuser())
 
 
 def require_known(caller: Caller, request: HttpRequest) -> None:
@@ -47,9 +115,17 @@ def require_known(caller: Caller, request: HttpRequest) -> None:
         return
     if request.method != "POST":
         raise Denied("with a session this has to be a POST with a CSRF token, so that no foreign page can cause it")
-    reason = _CsrfCheck.failure(request)
+    reason = csrf_failure(request)
     if reason:
         raise Denied(f"CSRF check failed: {reason}")
+
+
+def csrf_failure(request: HttpRequest) -> str | None:
+    """Why Django's CSRF check refuses the request; None: it does not."""
+    check = _CsrfCheck(lambda _: HttpResponse())
+    check.process_request(request)
+    answer = check.process_view(request, lambda *_: HttpResponse(), (), {})
+    return None if answer is None else str(answer)
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -57,10 +133,3 @@ class _CsrfCheck(CsrfViewMiddleware):
 
     def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
-
-    @classmethod
-    def failure(cls, request: HttpRequest) -> str | None:
-        check = cls(lambda _: HttpResponse())
-        check.process_request(request)
-        answer = check.process_view(request, lambda *_: HttpResponse(), (), {})
-        return None if answer is None else str(answer)

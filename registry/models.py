@@ -6,7 +6,6 @@ import json
 import zlib
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 
 from registry.answer_models import KeptAnswer as KeptAnswer
@@ -14,6 +13,13 @@ from registry.approval_models import ApprovalRule as ApprovalRule
 from registry.approval_models import Notice as Notice
 from registry.approval_models import NoticeState as NoticeState
 from registry.archive_models import RequestArchive as RequestArchive
+from registry.audit_models import AuditRecord as AuditRecord
+from registry.identity_models import ApiToken as ApiToken
+from registry.identity_models import DeviceLogin as DeviceLogin
+from registry.identity_models import FailedLogins as FailedLogins
+from registry.identity_models import RightLimit as RightLimit
+from registry.identity_models import TokenSubject as TokenSubject
+from registry.identity_models import UserDN as UserDN
 from registry.source_models import AttributeFetch as AttributeFetch
 from registry.source_models import AttributeSource as AttributeSource
 
@@ -258,36 +264,3 @@ class DetoxLock(Asked):
 
     def __str__(self) -> str:
         return f"lock {self.pk} of {self.item}"
-
-
-class UserDN(models.Model):
-    """A certificate's distinguished name that stands for a user."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="dns")
-    dn = models.CharField("DN", max_length=512, unique=True)
-
-    class Meta:
-        verbose_name = "user's DN"
-        verbose_name_plural = "users' DNs"
-
-    def __str__(self) -> str:
-        return self.dn
-
-
-class ApiToken(models.Model):
-    """A bearer token of a user; only a hash of it is kept. ``service``: what acts under the user with it."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
-    service = models.CharField(**NAME, blank=True)
-    digest = models.CharField(max_length=64, unique=True, editable=False)
-    created = models.DateTimeField()
-    expires = models.DateTimeField(null=True, blank=True)
-    last_used = models.DateTimeField(null=True, blank=True)
-    revoked = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-id"]
-        verbose_name = "API token"
-
-    def __str__(self) -> str:
-        return f"token {self.pk} of {self.user}"

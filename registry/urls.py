@@ -10,7 +10,8 @@ from django.urls import path, re_path
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
-from registry.api.problems import no_such_resource, problem
+from registry.access import ANYONE, Access, declared
+from registry.api.problems import problem
 from registry.classic import applock, inventory, locks, phedex, phedex_requests, requests
 from registry.classic.addresses import PREFIXES, classic
 from registry.classic.envelope import View, failed, failure
@@ -50,9 +51,11 @@ CLASSIC: dict[str, View] = {
 }
 urlpatterns = [
     *classic(CLASSIC),
-    path("login/", LoginView.as_view(template_name="registry/login.html"), name="login"),
-    path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
-]
+    *declared(Access(ANYONE, ANYONE), [
+        path("login/", LoginView.as_view(template_name="registry/login.html"), name="login"),
+        path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
+    ]),
+]  # fmt: skip
 
 
 def _is_classic(request: HttpRequest) -> bool:
@@ -83,5 +86,8 @@ def no_such_command(request: HttpRequest) -> HttpResponse:
     return failure(NotThere(f"{request.path}: there is no such command"))
 
 
-fallback = [re_path(rf"^(?:{'|'.join(PREFIXES)})/", no_such_command, name="no-such-command")]
+fallback = declared(
+    Access(ANYONE, ANYONE, note="there is nothing"),
+    [re_path(rf"^(?:{'|'.join(PREFIXES)})/", no_such_command, name="no-such-command")],
+)
 """To stand after the classic endpoints of all components."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from registry.callers import Caller, caller_of
+from registry.callers import Caller, caller_of, csrf_failure
 from registry.errors import Denied
 
 _HARMLESS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -23,7 +21,7 @@ class CallerAuthentication(BaseAuthentication):
         """User and caller; None: nobody known. Raises NotAuthenticated for credentials that do not hold, Denied for a CSRF failure."""
         caller = caller_of(request._request)
         if caller.ambient and request.method not in _HARMLESS:
-            reason = _CsrfCheck.failure(request)
+            reason = csrf_failure(request._request)
             if reason:
                 raise Denied(
                     f"CSRF check failed: {reason} With a session, send the token of the cookie csrftoken as X-CSRFToken."
@@ -33,20 +31,6 @@ class CallerAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """For answers with 401."""
         return 'Bearer realm="Dynamo"'
-
-
-class _CsrfCheck(CsrfViewMiddleware):
-    """Django's own check, telling its reason instead of answering with a page."""
-
-    def _reject(self, request: Any, reason: str) -> Any:
-        return reason
-
-    @classmethod
-    def failure(cls, request: Request) -> str | None:
-        check = cls(lambda _: HttpResponse())
-        check.process_request(request._request)
-        answer = check.process_view(request._request, lambda *_: HttpResponse(), (), {})
-        return None if answer is None else str(answer)
 
 
 class CallerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

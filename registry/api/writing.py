@@ -29,7 +29,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from registry import rights
-from registry.access import KNOWN, NOBODY, PUBLIC, Access
+from registry.access import Access
 from registry.api import asked as asking
 from registry.api import idempotency
 from registry.api.answers import answered
@@ -87,7 +87,6 @@ class Resource(ViewSet):
     largest_body = LARGEST
     deep_body = False
     atomic = True
-    access: Any = None
     limits: Mapping[str, str] = {}
     metadata_class = None
     content_negotiation_class = Negotiation
@@ -192,12 +191,16 @@ def shown(answer: Any, result: Any) -> Any:
 
 
 def route(
-    address: str, resource: type[Resource], methods: dict[str, str], *, name: str = "", access: Any = None
+    address: str, resource: type[Resource], methods: dict[str, str], *, name: str = "", access: Access | None = None
 ) -> URLPattern:
-    """An address below ``/api/v1/`` with the resource's method for each HTTP method; ``access``: who may use it."""
-    view = resource.as_view(methods, access=access)
-    changes = bool({"post", "put", "patch", "delete"} & set(methods))
-    view.access = access or Access(PUBLIC, KNOWN if changes else NOBODY)  # type: ignore[attr-defined]
+    """An address below ``/api/v1/`` with the resource's method for each HTTP method.
+
+    ``access``: who may use it; whoever may read is public unless it says otherwise, and what changes anything has to say who may.
+    """
+    if access is None and set(methods) != {"get"}:
+        raise ValueError(f"{address}: who may change something there?")
+    view = resource.as_view(methods)
+    view.access = access or Access()  # type: ignore[attr-defined]
     return path(f"api/v1/{address}", view, name=name or f"v1-{address.replace('/', '-')}")
 
 

@@ -26,6 +26,7 @@ from django.views.decorators.csrf import csrf_exempt
 from inventory.errors import ChangeRefused, InventoryUnavailable, TurnLost
 from inventory.statistics import StatisticsError
 from registry import rights
+from registry.access import KNOWN, PUBLIC, Access
 from registry.callers import Caller, caller_of, require_known
 from registry.classic import body
 from registry.classic.dress import Streamed, dressed, failed, of_phedex
@@ -106,6 +107,7 @@ def endpoint(
             except _KNOWN as error:
                 return failure(error)
 
+        view.access = _access(changes, role)  # type: ignore[attr-defined]
         ENDPOINTS[view] = Declaration(parameters, changes or role is not None, role, document)
         return view
 
@@ -118,7 +120,7 @@ def endpoint(
         if changes or role:
             require_known(caller, request)
         if role:
-            rights.require(caller.user, *role)
+            rights.require(caller, *role)
         given = body.query(request) if document else body.given(request)
         call = Call(caller, checked(parameters, given, int(time.time())), request=request)
         if document:
@@ -127,6 +129,12 @@ def endpoint(
         return data if isinstance(data, HttpResponseBase) else dressed(request, call.message, data, began)
 
     return decorate
+
+
+def _access(changes: bool, role: tuple[str, str] | None) -> Access:
+    # Any method may carry the parameters, and classic clients change things by GET, too.
+    who = role or (KNOWN if changes else PUBLIC)
+    return Access(who, who)
 
 
 def failure(error: Exception) -> JsonResponse:

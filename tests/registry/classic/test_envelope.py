@@ -144,7 +144,7 @@ def test_a_session_needs_a_csrf_token(ann: User) -> None:
 def test_with_a_session_looking_at_an_address_changes_nothing(ann: User) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(ann)
-    answer = browser.get("/administer")
+    answer = browser.get("/change")
     assert (answer.status_code, "has to be a POST" in answer.json()["message"]) == (403, True)
 
 

@@ -1,0 +1,53 @@
+"""Lets a call through to its view only when ``registry.access`` says so, and remembers who calls while it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from registry import access
+from registry.api.problems import told
+from registry.callers import answering
+from registry.classic.addresses import PREFIXES
+from registry.classic.envelope import ENDPOINTS, failure
+from registry.errors import Denied, NotAuthenticated
+
+_CLASSIC = tuple(f"/{prefix}/" for prefix in PREFIXES)
+
+
+class AccessMiddleware:
+    """Default deny: an address that nobody declared is refused. To stand after Django's authentication."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with answering(request):
+            return self._get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> HttpResponseBase | None:
+        """Refuse, in the form that is usual at the address, or let through (None)."""
+        try:
+            access.check(request)
+        except (Denied, NotAuthenticated) as error:
+            return refused(request, error, classic=view in ENDPOINTS)
+        return None
+
+
+def refused(request: HttpRequest, error: Denied | NotAuthenticated, *, classic: bool = False) -> HttpResponseBase:
+    """The answer to a call that is not let through: problem details, the classic envelope, or a page. Raises PermissionDenied."""
+    if request.path.startswith("/api/"):
+        answer = told(error, request)
+        if answer is not None:
+            return answer
+    if classic or request.path.startswith(_CLASSIC):
+        return failure(error)
+    if isinstance(error, NotAuthenticated):
+        # Back to the page after logging in; what was sent to it is not kept.
+        return redirect_to_login(request.get_full_path() if request.method in access.SAFE else request.path)
+    raise PermissionDenied(str(error))
