@@ -14,6 +14,7 @@ from detox.given import CannotExplain
 from detox.models import Comparison, Cycle, CycleSite, CycleState
 from detox.policies import PolicyUnreadable, load_policy
 from detox.whatif import CannotCompare
+from registry.access import Access
 from registry.api.columns import by_name
 from registry.api.problems import TOLD_AS
 from registry.api.rows import of_model
@@ -115,7 +116,6 @@ class Cycles(Resource):
     @operation(body=CycleWished, answer=ACCEPTED, status=202)
     def create(self, call: Call) -> Mapping[str, str]:
         """Have a worker run a cycle of a policy."""
-        call.require("operator", "detox")
         name = call.body["policy"]
         if "/" in name:
             # A path would be a file of the server's.
@@ -148,7 +148,6 @@ class Cycles(Resource):
     def confirm(self, call: Call) -> Mapping[str, str]:
         """Have a worker carry out what the guard refused, with the caller as who confirms it."""
         row = _found(call)
-        call.require("operator", "detox")
         if row.state != CycleState.REFUSED:
             raise confirming.CannotConfirm(
                 f"cycle {row.pk} is {row.state}; only one that the guard refused can be confirmed"
@@ -179,7 +178,6 @@ class Comparisons(Resource):
     @operation(body=ComparisonWished, answer=ANSWERED, status=202)
     def create(self, call: Call) -> Comparison:
         """Ask what another policy, quota, status or lock would change; a worker computes it, one at a time."""
-        call.require("operator", "detox")
         given = {
             name: tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
             for name, value in call.body.items()
@@ -209,15 +207,22 @@ def _found(call: Call) -> Cycle:
     return row
 
 
+_OPERATE = Access(change=("operator", "detox"), target="detox")
 urlpatterns = [
-    route("detox/cycles", Cycles, {"get": "list", "post": "create"}),
+    route("detox/cycles", Cycles, {"get": "list", "post": "create"}, access=_OPERATE),
     route("detox/cycles/<int:number>", Cycles, {"get": "show"}, name="v1-detox-cycles-one"),
     *(
         route(f"detox/cycles/<int:number>/{what}", Cycles, {"get": what}, name=f"v1-detox-cycles-{what}")
         for what in ("sites", "decisions", "explain")
     ),
-    route("detox/cycles/<int:number>/confirm", Cycles, {"post": "confirm"}, name="v1-detox-cycles-confirm"),
+    route(
+        "detox/cycles/<int:number>/confirm",
+        Cycles,
+        {"post": "confirm"},
+        name="v1-detox-cycles-confirm",
+        access=_OPERATE,
+    ),
     route("detox/partitions", Partitions, {"get": "list"}),
-    route("detox/comparisons", Comparisons, {"get": "list", "post": "create"}),
+    route("detox/comparisons", Comparisons, {"get": "list", "post": "create"}, access=_OPERATE),
     route("detox/comparisons/<int:number>", Comparisons, {"get": "show"}, name="v1-detox-comparisons-one"),
 ]

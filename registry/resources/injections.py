@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry import injections
+from registry.access import Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.strict import Boolean, Query
@@ -65,7 +66,6 @@ class Injections(Resource):
     @operation(query=Waited, body=DOCUMENT, answer=FIELDS, status=202, also={201: FIELDS})
     def create(self, call: Call) -> HttpResponseBase:
         """Queue a document, to be applied in order; with `wait=true` it is in the inventory when the answer comes."""
-        call.require("admin", "inventory")
         serve = injections.apply_now if call.query["wait"] else injections.queue
         row = serve(call.asker, self.kind, call.document)
         headers = {"Location": f"/api/v1/{self.address}/{row.pk}"}
@@ -91,7 +91,9 @@ class Invalidations(Injections):
 
 def _routes(resource: type[Injections]) -> list[URLPattern]:
     return [
-        route(resource.address, resource, {"get": "list", "post": "create"}),
+        route(
+            resource.address, resource, {"get": "list", "post": "create"}, access=Access(change=("admin", "inventory"))
+        ),
         route(f"{resource.address}/<int:number>", resource, {"get": "show"}, name=f"v1-{resource.address}-one"),
     ]
 

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from registry import locks, rights
+from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
@@ -96,7 +97,7 @@ class Locks(Resource):
     def release(self, call: Call) -> DetoxLock:
         """Release a lock: one's own, or any as an operator of Detox; once more is no error."""
         chosen = locks.existing([call.path["number"]])
-        locks.release(chosen, call.caller.name, any_owner=rights.has(call.caller.user, "operator", "detox"))
+        locks.release(chosen, call.caller.name, any_owner=rights.has(call.caller, "operator", "detox"))
         return chosen.get()
 
 
@@ -111,7 +112,6 @@ class ApplicationLocks(Resource):
     @operation(body=HoldWished, answer=HELD, status=201)
     def create(self, call: Call) -> Any:
         """Ask for an application: it is stopped for others once the lock is the oldest."""
-        call.require("operator", "application")
         caller = call.caller
         applock.lock(call.body["application"], caller.name, caller.service, call.body["note"])
         mine = ApplicationLock.objects.filter(
@@ -128,14 +128,22 @@ class ApplicationLocks(Resource):
         row = ApplicationLock.objects.filter(pk=call.path["number"]).first()
         if row is None:
             raise NotThere(f"there is no lock {call.path['number']} of an application")
-        call.require("operator" if row.user == call.caller.name else "admin", "application")
+        if row.user != call.caller.name:
+            call.require("admin", "application")
         row.delete()
 
 
+_MINE, _STOP = Access(change=KNOWN), Access(change=("operator", "application"))
 urlpatterns = [
-    route("locks", Locks, {"get": "list", "post": "create", "put": "replace"}),
+    route("locks", Locks, {"get": "list", "post": "create", "put": "replace"}, access=_MINE),
     route("locks/<int:number>", Locks, {"get": "show"}, name="v1-locks-one"),
-    route("locks/<int:number>/release", Locks, {"post": "release"}, name="v1-locks-release"),
-    route("application-locks", ApplicationLocks, {"get": "list", "post": "create"}),
-    route("application-locks/<int:number>", ApplicationLocks, {"delete": "delete"}, name="v1-application-locks-one"),
+    route("locks/<int:number>/release", Locks, {"post": "release"}, name="v1-locks-release", access=_MINE),
+    route("application-locks", ApplicationLocks, {"get": "list", "post": "create"}, access=_STOP),
+    route(
+        "application-locks/<int:number>",
+        ApplicationLocks,
+        {"delete": "delete"},
+        name="v1-application-locks-one",
+        access=_STOP,
+    ),
 ]

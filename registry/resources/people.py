@@ -10,12 +10,13 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from registry import rights, tokens
+from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Number, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotAuthenticated, NotThere
+from registry.errors import NotThere
 from registry.models import ApiToken, UserDN
 
 TOKENS = by_name(*of_model(ApiToken, "id", "service", "created", "expires", "last_used", "revoked"))
@@ -62,8 +63,6 @@ class WhoAmI(Resource):
     @operation(answer=Oneself)
     def show(self, call: Call) -> dict[str, Any]:
         """Who calls; 401 for nobody known."""
-        if not call.caller.known:
-            raise NotAuthenticated("nobody is known to call: log in, or send a bearer token or a certificate")
         user: Any = call.caller.user
         groups = user.groups.order_by("name").values_list("name", flat=True)
         return {
@@ -100,8 +99,6 @@ class Tokens(Resource):
 
 
 def _own(call: Call) -> QuerySet[ApiToken]:
-    if not call.caller.known:
-        raise NotAuthenticated("tokens are a user's own: log in, or send one")
     return ApiToken.objects.filter(user=call.caller.user)
 
 
@@ -112,8 +109,9 @@ def _one(call: Call) -> ApiToken:
     return row
 
 
+_OWN = Access(read=KNOWN, change=KNOWN)
 urlpatterns = [
-    route("whoami", WhoAmI, {"get": "show"}),
-    route("tokens", Tokens, {"get": "list", "post": "create"}),
-    route("tokens/<int:number>", Tokens, {"get": "show", "delete": "revoke"}, name="v1-tokens-one"),
+    route("whoami", WhoAmI, {"get": "show"}, access=Access(read=KNOWN)),
+    route("tokens", Tokens, {"get": "list", "post": "create"}, access=_OWN),
+    route("tokens/<int:number>", Tokens, {"get": "show", "delete": "revoke"}, name="v1-tokens-one", access=_OWN),
 ]

@@ -15,6 +15,7 @@ from inventory.policy import versions
 from inventory.policy.checking import World, check_text, together, world_of
 from inventory.policy.errors import PolicyError
 from inventory.policy.parser import MAX_TEXT
+from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model
 from registry.api.schema import example
@@ -120,7 +121,6 @@ class Policies(Resource):
     @operation(body=PolicyLoaded, answer=WITH_TEXT, status=201)
     def load(self, call: Call) -> PolicyVersion:
         """Put a text in force as a new version; the same text again is no new version."""
-        call.require("operator", "policy")
         given = call.body
         return versions.save(
             call.path["name"],
@@ -134,7 +134,6 @@ class Policies(Resource):
     @operation(answer=WITH_TEXT, status=201)
     def restore(self, call: Call) -> PolicyVersion:
         """Put an old version in force again, as a new one."""
-        call.require("operator", "policy")
         return versions.restore(call.path["name"], call.path["number"], call.caller.name)
 
 
@@ -159,13 +158,18 @@ def _world() -> World:
         return World(now)
 
 
+_LOAD = Access(change=("operator", "policy"))
 urlpatterns = [
     route("policies", Policies, {"get": "list"}),
-    route("policies/check", Policies, {"post": "check"}),
-    route("policies/<str:name>", Policies, {"get": "show", "put": "load"}, name="v1-policies-one"),
+    route("policies/check", Policies, {"post": "check"}, access=Access(change=KNOWN, target="policy")),
+    route("policies/<str:name>", Policies, {"get": "show", "put": "load"}, name="v1-policies-one", access=_LOAD),
     route("policies/<str:name>/versions", Policies, {"get": "versions"}, name="v1-policies-versions"),
     route("policies/<str:name>/versions/<int:number>", Policies, {"get": "version"}, name="v1-policies-version"),
     route(
-        "policies/<str:name>/versions/<int:number>/restore", Policies, {"post": "restore"}, name="v1-policies-restore"
+        "policies/<str:name>/versions/<int:number>/restore",
+        Policies,
+        {"post": "restore"},
+        name="v1-policies-restore",
+        access=_LOAD,
     ),
 ]

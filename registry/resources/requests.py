@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from inventory import client
 from inventory.snapshot import Snapshot
 from registry import approval, cached, placing, preview
+from registry.access import KNOWN, Access
 from registry.api.columns import Field, by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
@@ -161,7 +162,6 @@ class _Requests(Resource):
     def release(self, call: Call) -> Request:
         """Hand an activated or rejected request to the engines again."""
         found = self._found(call)
-        call.require("operator", "registry")
         placing.release(found, call.caller.name)
         return found
 
@@ -169,7 +169,6 @@ class _Requests(Resource):
     def fail(self, call: Call) -> Request:
         """End an open request by hand."""
         found = self._found(call)
-        call.require("operator", "registry")
         placing.fail(found, call.caller.name, call.body["reason"])
         return found
 
@@ -237,22 +236,27 @@ def _wanted(body: Mapping[str, Any]) -> Wanted:
     return Wanted(tuple(body.get("items", ())), tuple(body.get("sites", ())), body.get("group"), body.get("num_copies"))
 
 
+_ASK, _DECIDE = Access(change=KNOWN), Access(change=("operator", "registry"))
+
+
 def _routes(resource: type[_Requests]) -> list[URLPattern]:
     name, change = resource.address, {"patch": "change"} if hasattr(resource, "change") else {}
     return [
-        route(name, resource, {"get": "list", "post": "create"}),
-        route(f"{name}/preview", resource, {"post": "preview"}),
-        route(f"{name}/<int:number>", resource, {"get": "show", **change}, name=f"v1-{name}-one"),
+        route(name, resource, {"get": "list", "post": "create"}, access=_ASK),
+        route(f"{name}/preview", resource, {"post": "preview"}, access=_ASK),
+        route(f"{name}/<int:number>", resource, {"get": "show", **change}, name=f"v1-{name}-one", access=_ASK),
         route(f"{name}/<int:number>/actions", resource, {"get": "actions"}, name=f"v1-{name}-actions"),
         *(
-            route(f"{name}/<int:number>/{verb}", resource, {"post": verb}, name=f"v1-{name}-{verb}")
-            for verb in ("cancel", "approve", "reject", "release", "fail")
+            route(f"{name}/<int:number>/{verb}", resource, {"post": verb}, name=f"v1-{name}-{verb}", access=access)
+            for verb, access in (
+                ("cancel", _ASK), ("approve", _DECIDE), ("reject", _DECIDE), ("release", _DECIDE), ("fail", _DECIDE),
+            )
         ),
-    ]
+    ]  # fmt: skip
 
 
 urlpatterns = [
-    route("copy-requests/cached", CopyRequests, {"post": "keep"}),
+    route("copy-requests/cached", CopyRequests, {"post": "keep"}, access=_ASK),
     *_routes(CopyRequests),
     *_routes(DeletionRequests),
 ]

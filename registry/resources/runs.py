@@ -8,6 +8,7 @@ import redis
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from registry.access import Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model
 from registry.api.writing import Call, Resource, listing, operation, route
@@ -52,7 +53,6 @@ class Runs(Resource):
     @operation(answer=Ended, status=202)
     def kill(self, call: Call) -> dict[str, Any]:
         """Ask a run to end; what it has not committed does not exist."""
-        call.require("operator", "application")
         try:
             return {"ending": end_run(_found(call), call.caller.name)}
         except redis.RedisError as error:
@@ -79,6 +79,12 @@ urlpatterns = [
     route("runs", Runs, {"get": "list"}),
     route("runs/<int:number>", Runs, {"get": "show"}, name="v1-runs-one"),
     route("runs/<int:number>/log", Runs, {"get": "log"}, name="v1-runs-log"),
-    route("runs/<int:number>/kill", Runs, {"post": "kill"}, name="v1-runs-kill"),
+    route(
+        "runs/<int:number>/kill",
+        Runs,
+        {"post": "kill"},
+        name="v1-runs-kill",
+        access=Access(change=("operator", "application")),
+    ),
     route("jobs", Jobs, {"get": "list"}),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
+from registry.access import KNOWN, Access
 from registry.api.inventory import datasets, files, history, query, replicas, sites, statistics
 from registry.api.writing import route
 
@@ -36,5 +37,5 @@ RESOURCES: list[URLPattern] = [
     route("history", history.History, _LIST),
     route("history/<str:version>", history.HistoryOfVersion, _LIST, name="v1-history-of-version"),
     route("lfn2pfn", files.Paths, _LIST),
-    route("query", query.Query, {"get": "get_rows", "post": "post_rows"}),
+    route("query", query.Query, {"get": "get_rows", "post": "post_rows"}, access=Access(KNOWN, KNOWN, target="inventory")),
 ]
