@@ -31,9 +31,9 @@ from inventory.errors import (
     OutcomeUnknown,
     VersionGone,
 )
+from inventory.fetched import FetchedSnapshot, typed
 from inventory.log import Commit
 from inventory.packed import PackedRows
-from inventory.schema import TABLES
 from inventory.server import wire
 from inventory.server.flight import STREAM, stream_of
 from inventory.snapshot import Snapshot
@@ -81,7 +81,7 @@ class ServerBackend:
         with self._connected(_CONNECT_SECONDS) as (client, options):
             (result,) = client.do_action(flight.Action("open", json.dumps(asked).encode()), options)
         opened = wire.checked(result.body.to_pybytes())
-        snapshot = _RemoteSnapshot(self, opened["version"], opened["time"])
+        snapshot = FetchedSnapshot(self.table, opened["version"], opened["time"])
         # Told with the next call: whatever ends the snapshot, nothing waits for the network then.
         weakref.finalize(snapshot, self._released.append, opened["version"])
         return snapshot
@@ -140,12 +140,7 @@ class ServerBackend:
         """All rows of a table of a version that :meth:`snapshot` opened. Raises VersionGone."""
         ticket = flight.Ticket(json.dumps({"table": name, "version": version}).encode())
         with self._connected(_COMMIT_SECONDS) as (client, options):
-            rows = pl.from_arrow(client.do_get(ticket, options).read_all(), rechunk=False)
-        kinds = TABLES[name].schema.items()
-        return pl.DataFrame(rows).select(
-            pl.col(column).cat.to(kind) if isinstance(kind, pl.Enum) else pl.col(column).cast(kind)
-            for column, kind in kinds
-        )
+            return typed(name, client.do_get(ticket, options).read_all())
 
     @contextmanager
     def _connected(self, seconds: float) -> Iterator[tuple[flight.FlightClient, flight.FlightCallOptions]]:
@@ -177,24 +172,6 @@ class ServerBackend:
             # Without the database it is looked for where it was.
             with contextlib.suppress(DatabaseError):
                 self._url = log.leadership().url or self._url
-
-
-class _RemoteSnapshot(Snapshot):
-    """A version of a server elsewhere; tables come over the network when they are first wanted."""
-
-    def __init__(self, server: ServerBackend, version: int, time: int) -> None:
-        self._server = server
-        super().__init__({}, version, time)
-
-    def table(self, name: str) -> pl.LazyFrame:
-        """The table ``name`` with the columns that ``schema.TABLES`` declares."""
-        return self.frame(name).lazy()
-
-    def frame(self, name: str, *columns: str) -> pl.DataFrame:
-        """The same, fetched once."""
-        if name not in self._frames:
-            self._frames[name] = self._server.table(name, self.version)
-        return self._frames[name].select(columns) if columns else self._frames[name]
 
 
 class LocalImage:

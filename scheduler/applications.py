@@ -57,7 +57,7 @@ def submit(
         if content is not None:
             files.keep(application.pk, content)
         transaction.on_commit(dispatch)
-    _LOG.info("application submitted", application=application.pk, author=author, level=level, sha256=digest)
+    _LOG.info("application submitted", application=application.pk, author=author, may=level, sha256=digest)
     return application
 
 

@@ -1,15 +1,15 @@
 """The inventory over Arrow Flight: change sets come in as one stream, tables of a version go out, actions tell and open.
 
-Every call carries the installation's token. Change sets wait in ``waiting.py`` for the one thread that commits; readers never
+Every call carries the installation's token, or a program's, which only reads. Change sets wait in ``waiting.py`` for the one thread that commits; readers never
 wait for it. What waits and what is fetched at a time is bounded, so that memory does not grow with the number of callers.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from pyarrow import flight
 from inventory.errors import InventoryError, InventoryUnavailable, VersionGone
 from inventory.leader import Leader
 from inventory.schema import TABLES, empty_frame
-from inventory.server import wire
+from inventory.server import callers, wire
 from inventory.server.committing import Committer
 from inventory.server.health import Health
 from inventory.server.pins import Pins
@@ -35,21 +35,8 @@ _LOG = structlog.get_logger(__name__)
 _OPEN_SECONDS = 9.0
 _STREAM_SECONDS = 60.0
 _BATCH_ROWS = 65_536
-_AUTHORISATION = "authorization"
 
 Answer = dict[str, Any]
-
-
-class _TokenCheck(flight.ServerMiddlewareFactory):  # type: ignore[misc]
-    def __init__(self, token: str) -> None:
-        self._expected = f"Bearer {token}".encode()
-
-    def start_call(self, info: flight.CallInfo, headers: dict[str, list[str]]) -> None:
-        """Refuse a call without the token."""
-        given = [value for name, values in headers.items() if name.lower() == _AUTHORISATION for value in values]
-        if len(given) != 1 or not hmac.compare_digest(str(given[0]).encode(), self._expected):
-            _LOG.warning("inventory_call_refused", method=str(info.method))
-            raise flight.FlightUnauthenticatedError("the inventory's token is missing or wrong")
 
 
 @dataclass(frozen=True)
@@ -76,10 +63,12 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         self._leader, self._status = leader, status
         self.pins = Pins()
         self._streams = threading.BoundedSemaphore(limits.streams)
+        # Programs leave room for the installation's own readers.
+        self._program_streams = threading.BoundedSemaphore(max(1, limits.streams // 2))
         committer = Committer(leader, published, lost, health or Health("database"))
         room = SpoolRoom(limits.directory, limits.change_set_bytes, limits.bytes)
         self.waiting = WaitingRoom(committer.commit, committer.publish, limits.change_sets, room)
-        super().__init__(location, middleware={"token": _TokenCheck(token)})
+        super().__init__(location, middleware={callers.NAME: callers.CallerCheck(token)})
 
     def do_put(
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor,
@@ -109,12 +98,15 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         except VersionGone as error:
             raise flight.FlightServerError(f"VersionGone: {error}") from error
         schema = _codes(empty_frame(name)).to_arrow(compat_level=None).schema
-        return flight.GeneratorStream(schema, self._batches(snapshot, name))
+        return flight.GeneratorStream(schema, self._batches(snapshot, name, program=_is_program(context)))
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[bytes]:
         """``status``; ``open`` a version ({"at_least": …} or {"version": …}) to get tables of, and ``close`` others."""
-        asked = _asked(action.body.to_pybytes())
-        if action.type == "status":
+        asked, program = _asked(action.body.to_pybytes()), _is_program(context)
+        if program:
+            # It lets go of nothing that others have open: what it opened itself goes when it is not used.
+            asked.pop("close", None)
+        if action.type == "status" and not program:
             yield json.dumps(self._status()).encode()
         elif action.type == "open":
             yield self._open(asked)
@@ -126,15 +118,11 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         self.shutdown()
         self.waiting.close()
 
-    def _batches(self, snapshot: Snapshot, name: str) -> Iterator[pa.RecordBatch]:
+    def _batches(self, snapshot: Snapshot, name: str, *, program: bool) -> Iterator[pa.RecordBatch]:
         # Each stream holds some rows in memory: no more of them than there is room for.
-        if not self._streams.acquire(timeout=_STREAM_SECONDS):
-            raise flight.FlightUnavailableError("other readers fetch tables since a minute; try again later")
-        try:
+        with _place(self._program_streams) if program else nullcontext(), _place(self._streams):
             for piece in snapshot.pieces(name):
                 yield from _codes(piece).to_arrow(compat_level=None).to_batches(max_chunksize=_BATCH_ROWS)
-        finally:
-            self._streams.release()
 
     def _open(self, asked: Answer) -> bytes:
         self.pins.close(asked.get("close") or ())
@@ -146,6 +134,20 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
             return wire.failure(error)
         self.pins.open(snapshot)
         return json.dumps({"version": snapshot.version, "time": snapshot.time}).encode()
+
+
+@contextmanager
+def _place(streams: threading.BoundedSemaphore) -> Iterator[None]:
+    if not streams.acquire(timeout=_STREAM_SECONDS):
+        raise flight.FlightUnavailableError("other readers fetch tables since a minute; try again later")
+    try:
+        yield
+    finally:
+        streams.release()
+
+
+def _is_program(context: flight.ServerCallContext) -> bool:
+    return bool(context.get_middleware(callers.NAME).run)
 
 
 def _pieces(reader: flight.MetadataRecordBatchReader) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inventory.changes import ChangeSet
 from inventory.errors import ChangeRefused, Problem
+from inventory.program import INCOMPLETE
 from inventory.server import wire
 
 
@@ -30,7 +31,10 @@ def received(path: Path, most: int, changes: ChangeSet) -> ChangeSet:
             raise _refused(f"has {about.st_size} bytes; {most} are allowed (scheduler.program_changes)")
         if not about.st_size:
             return changes
-        asked = wire.unpacked(stream.read(most + 1))
+        data = stream.read(most + 1)
+    if data == INCOMPLETE:
+        raise _refused("is not complete: the program ended without its exit functions, or could not write it")
+    asked = wire.unpacked(data)
     for name, rows in asked.puts.items():
         changes.put(name, rows)
     for name, rows in asked.deletes.items():
