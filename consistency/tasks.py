@@ -18,10 +18,10 @@ _LOG = logging.getLogger(__name__)
 
 
 @shared_task(name="consistency.check")
-def check(site: str, dry_run: bool = False) -> None:
+def check(site: str, dry_run: bool = False, author: str = AUTHOR) -> None:
     """Check and repair one site, then clean its working areas."""
-    check_site(site, AUTHOR, _LOG.info, dry_run)
-    clean_site(site, AUTHOR, _LOG.info, dry_run)
+    check_site(site, author, _LOG.info, dry_run)
+    clean_site(site, author, _LOG.info, dry_run)
 
 
 @shared_task(name="consistency.start_due", isolated=False)

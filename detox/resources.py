@@ -65,7 +65,7 @@ PARTITIONS = {
 
 
 @example(policy="Physics.txt")
-class CycleWished(Body):
+class DetoxCycleWished(Body):
     """A cycle of a policy, by the name of its file."""
 
     policy = Text()
@@ -113,7 +113,7 @@ class Cycles(Resource):
         """Cycles, newest first; also those that failed, go on, or were refused by the guard."""
         return Cycle.objects.all()
 
-    @operation(body=CycleWished, answer=ACCEPTED, status=202)
+    @operation(body=DetoxCycleWished, answer=ACCEPTED, status=202)
     def create(self, call: Call) -> Mapping[str, str]:
         """Have a worker run a cycle of a policy."""
         name = call.body["policy"]

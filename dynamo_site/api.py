@@ -13,6 +13,11 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 
+from consistency import resources as consistency
+from dealer import resources as dealer
+from detox import resources as detox
+from dynamo_site import resources as site
+from fileops import resources as fileops
 from registry import resources as registry
 from registry.access import ANYONE, PUBLIC, Access, declared
 from registry.api.inventory import urls as inventory
@@ -97,6 +102,11 @@ RESOURCES: list[URLPattern] = [
     route("problems/<str:name>", Problems, {"get": "show"}, name="v1-problem"),
     *inventory.RESOURCES,
     *registry.urlpatterns,
+    *fileops.urlpatterns,
+    *detox.urlpatterns,
+    *dealer.urlpatterns,
+    *consistency.urlpatterns,
+    *site.urlpatterns,
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     *RESOURCES,

@@ -42,3 +42,9 @@ def release(rows: QuerySet[Subscription], author: str) -> int:
         part = Subscription.objects.filter(pk__in=ids[start : start + _CHUNK], state__in=[State.HELD, State.RETRY])
         part.update(tried_since=now, not_before=None)
     return waiting.happen(Event.RELEASED, ids, message=f"released by {author}")
+
+
+@transaction.atomic
+def give_up(row: Subscription, author: str, reason: str) -> bool:
+    """Nobody wants this file done any more; False: it is not open. What a backend has in its hands it may still finish."""
+    return waiting.happen(Event.CANCELLED, [row.pk], message=f"given up by {author}: {reason}") > 0
