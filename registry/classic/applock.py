@@ -57,8 +57,12 @@ def current(call: Call) -> list[dict[str, Any]]:
 def _shown(holder: Holder | None) -> dict[str, Any] | None:
     if holder is None:
         return None
-    values = {
-        "user": holder.user, "service": holder.service, "lock_time": int(holder.locked_at.timestamp()),
+    values: dict[str, Any] = {
+        "user": holder.user, "service": holder.service or None, "lock_time": int(holder.locked_at.timestamp()),
         "depth": holder.depth,
     }  # fmt: skip
-    return values | ({"note": holder.note} if holder.note else {})
+    if holder.note:
+        values["note"] = holder.note
+    if holder.expires is not None:
+        values["expires"] = int(holder.expires.timestamp())
+    return values

@@ -42,8 +42,10 @@ def datasets_of(snapshot: Snapshot, patterns: Sequence[str]) -> pl.DataFrame:
     if any(map(is_glob, patterns)):
         found = snapshot.frame("datasets", "dataset_id", "name").filter(matches("name", patterns))
     else:
-        names = snapshot.datasets_called(pl.Series(list(patterns), dtype=pl.String))
-        found = snapshot.of_datasets("datasets", names).select("dataset_id", "name")
+        ids = snapshot.datasets_called(pl.Series(list(patterns), dtype=pl.String))
+        if len(patterns) == 1:  # the usual question: what its name is needs no look
+            return ids.to_frame("dataset_id").with_columns(dataset=pl.lit(patterns[0]))
+        found = snapshot.of_datasets("datasets", ids).select("dataset_id", "name")
     return found.rename({"name": "dataset"}).sort("dataset_id")
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from detox.api import CLASSIC as DETOX
@@ -66,6 +66,7 @@ def called(client: Client, address: str, how: str, parameters: dict[str, Any]) -
 
 def check(answer: HttpResponse) -> None:
     content = answer.getvalue().decode()
+    event(f"status {answer.status_code}")
     assert answer.status_code in STATUSES, content
     assert answer.status_code != 503 or int(answer["Retry-After"]) > 0, content
     if answer["Content-Type"] == "application/json":
@@ -78,7 +79,7 @@ def check(answer: HttpResponse) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["nobody", "administrator"])
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(call=calls(), prefix=st.sampled_from(PREFIXES), how=st.sampled_from(["query", "form", "json"]))
 def test_any_call_has_an_answer_that_clients_understand(
     who: str, call: tuple[str, dict[str, Any]], prefix: str, how: str

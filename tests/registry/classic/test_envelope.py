@@ -12,6 +12,7 @@ from django.urls import path
 
 from inventory.errors import InventoryUnavailable
 from registry import rights, tokens
+from registry.access import access
 from registry.classic.envelope import Call, Parameter, endpoint
 from registry.errors import Busy, NotThere
 from registry.urls import bad_request, server_error
@@ -34,6 +35,7 @@ def administer(call: Call) -> str:
     return "done"
 
 
+@access()
 def broken(request: HttpRequest) -> HttpResponse:
     raise KeyError("a secret of the inside")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import polars as pl
 import pytest
 from django.test import Client
 
@@ -87,6 +88,24 @@ def test_many_replicas_come_in_pieces_and_are_one_document(monkeypatch, world) -
     assert json.loads(b"".join(pieces)) == {"result": "OK", "message": "", "data": whole}
     answer = Client().get("/phedexdata/inventory/blockreplicas", {"dataset": "/*"})
     assert json.loads(answer.getvalue())["phedex"]["block"] == whole["block"]
+
+
+def test_what_is_sent_first_needs_a_few_datasets_only(monkeypatch, world) -> None:
+    monkeypatch.setattr(replicas, "_FIRST_DATASETS", 1)
+    monkeypatch.setattr(replicas, "_DATASETS", 1)
+    snapshot, asked = world.snapshot(), []
+
+    class Counting:
+        frame, datasets_called = snapshot.frame, snapshot.datasets_called
+
+        def of_datasets(self, name: str, ids: pl.Series) -> pl.DataFrame:
+            asked.append((name, ids.to_list()))
+            return snapshot.of_datasets(name, ids)
+
+    parts = replicas.block_replicas(Counting(), replicas.ReplicaFilter(["/*"]))
+    assert f'"name":"{BIG}#b1"' in next(parts)
+    assert {number for _, of in asked for number in of} == {ids(world, "datasets", "dataset_id")[BIG]}
+    assert len(list(parts)) == 2
 
 
 def subscription(node: str, nodes: dict[str, int], level: str, **more: object) -> dict[str, object]:
