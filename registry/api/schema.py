@@ -74,6 +74,10 @@ class Schema(AutoSchema):
             found["responses"] |= {"4XX": _PROBLEM, "5XX": _PROBLEM}
         return found
 
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        # A method called list answers with a page, which is said as it is.
+        return isinstance(serializer, serializers.ListSerializer)
+
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         found = super()._map_basic_serializer(serializer, direction)
         if isinstance(serializer, Strict):

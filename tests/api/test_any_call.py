@@ -1,0 +1,70 @@
+"""Schemathesis over the whole schema: whatever is sent, no answer is a failure of the server or other than the schema says."""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+
+import pytest
+import schemathesis
+from django.core.signals import got_request_exception, request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, settings
+
+from tests.registry.api.writing.conftest import Caller
+
+EXAMPLES = int(os.environ.get("DYNAMO_API_EXAMPLES", "4"))
+_CONFIG = schemathesis.Config.from_dict(
+    {
+        "seed": 1,
+        "generation": {"mode": "all", "max-examples": EXAMPLES, "with-security-parameters": False},
+        "phases": {"coverage": {"enabled": False}, "stateful": {"enabled": False}},
+    }
+)
+_SCHEMA = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True), config=_CONFIG)
+_SCHEMA.app = get_wsgi_application()
+_CHECKS = [
+    schemathesis.checks.not_a_server_error,
+    *schemathesis.checks.CHECKS.get_by_names(
+        ["status_code_conformance", "content_type_conformance", "response_headers_conformance", "response_schema_conformance",
+         "negative_data_rejection"]
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture
+def headers(filled, operator: Caller, redis_url: str) -> dict[str, str]:
+    """Of an operator, in an installation that has a little of everything."""
+    return operator.headers
+
+
+@pytest.fixture(autouse=True)
+def _one_connection():
+    """Requests of a test share its transaction, as with Django's own test client."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@_SCHEMA.parametrize()
+@settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
+def test_any_call(case: schemathesis.Case, headers: dict[str, str]):
+    failures: list[str] = []
+
+    def failed(**_: object) -> None:
+        failures.append(traceback.format_exc())
+
+    got_request_exception.connect(failed)
+    logging.disable(logging.ERROR)
+    try:
+        case.call_and_validate(headers=headers, checks=_CHECKS)
+    finally:
+        logging.disable(logging.NOTSET)
+        got_request_exception.disconnect(failed)
+        print(*failures)  # what the server's log would say
