@@ -13,11 +13,13 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from inventory.admin import ReadOnlyAdmin
-from registry import attribute_sources, locks, placing, rights, tokens
+from registry import approval, attribute_sources, locks, placing, rights, tokens
+from registry.asking import Asker
 from registry.errors import Denied
 from registry.lifecycle import ImpossibleTransition
 from registry.models import (
     ApiToken,
+    ApprovalRule,
     AttributeFetch,
     AttributeSource,
     CachedCopyRequest,
@@ -25,8 +27,10 @@ from registry.models import (
     DeletionRequest,
     DetoxLock,
     Injection,
+    Notice,
     Request,
     RequestAction,
+    RequestArchive,
     RequestItem,
     RequestSite,
     UserDN,
@@ -69,10 +73,17 @@ class RequestAdmin(ReadOnlyAdmin):
     """Requests of one kind."""
 
     list_display = ("id", "status", "user", "service", "first_asked", "ended", "reason")
-    list_filter = ("status", "user", "service", "first_asked")
+    list_filter = ("status", "approval_rule", "user", "service", "first_asked")
     search_fields = ("items__item", "sites__site", "user", "reason")
     inlines = (ItemInline, SiteInline, ActionInline)
-    actions = ("release", "fail")
+    actions = ("approve", "release", "fail")
+
+    @action(description="Approve")
+    def approve(self, request: HttpRequest, queryset: QuerySet[Request]) -> None:
+        """Waiting ones become new."""
+        if _operator(request, "registry"):
+            asker = Asker(request.user.get_username(), operator=True)
+            self._each(request, queryset, lambda row: approval.approve(row.kind, row.pk, asker))
 
     @action(description="Hand to the engines again")
     def release(self, request: HttpRequest, queryset: QuerySet[Request]) -> None:
@@ -105,6 +116,37 @@ class CopyRequestAdmin(RequestAdmin):
 @admin.register(DeletionRequest)
 class DeletionRequestAdmin(RequestAdmin):
     exclude = ("group", "num_copies")
+
+
+@admin.register(ApprovalRule)
+class ApprovalRuleAdmin(ModelAdmin):
+    """Which requests wait for a person; the first rule in order that fits decides."""
+
+    list_display = ("order", "name", "enabled", "decision", "kind", "role", "groups", "sites", "larger_than", "emails")
+    list_display_links = ("name",)
+    list_filter = ("enabled", "decision", "kind")
+    readonly_fields = ("changed_by", "changed_at")
+
+    def save_model(self, request: HttpRequest, obj: ApprovalRule, form: Any, change: bool) -> None:
+        """Note the user."""
+        obj.changed_by = request.user.get_username()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """What people and programs were told, or could not be told."""
+
+    list_display = ("id", "state", "channel", "address", "subject", "attempts", "made", "due", "ended", "error")
+    list_filter = ("state", "channel", "made")
+    search_fields = ("address", "subject", "error")
+
+
+@admin.register(RequestArchive)
+class RequestArchiveAdmin(ReadOnlyAdmin):
+    """Files of requests that ended long ago."""
+
+    list_display = ("file", "first", "last", "requests", "written")
 
 
 @admin.register(CachedCopyRequest)

@@ -6,8 +6,6 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, validate_email
 from django.db import models
 
-_GLOBS = {"max_length": 1000, "blank": True}
-
 
 class ApprovalRule(models.Model):
     """Decides over the requests that fit it: accepted at once, or kept until somebody approves.
@@ -30,14 +28,16 @@ class ApprovalRule(models.Model):
     role = models.CharField(
         max_length=128, blank=True, help_text="who asks has this role, as target:role, e.g. registry:production"
     )
-    groups = models.CharField(**_GLOBS, help_text="globs, separated by commas, of the group that the copies are for")
-    sites = models.CharField(**_GLOBS, help_text="globs, separated by commas")
+    groups = models.CharField(
+        max_length=1000, blank=True, help_text="globs, separated by commas, of the group that the copies are for"
+    )
+    sites = models.CharField(max_length=1000, blank=True, help_text="globs, separated by commas")
     larger_than = models.FloatField(
         "larger than (TB)", null=True, blank=True, validators=[MinValueValidator(0.0)],
         help_text="bytes of the items times the number of copies (or of sites to delete at)",
     )  # fmt: skip
     emails = models.TextField("e-mail to", blank=True, help_text="addresses, separated by commas or lines")
-    webhook = models.URLField(
+    webhook = models.CharField(
         blank=True, max_length=500, help_text="told with a signed POST; its host has to be in DYNAMO_WEBHOOK_HOSTS"
     )
     comment = models.TextField(blank=True)

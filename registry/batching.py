@@ -38,9 +38,10 @@ class Spoken:
         self.names |= other.names
         self.replicas |= other.replicas
         self.lfns |= other.lfns
-        for mine, theirs in ((self.sites_of, other.sites_of), (self.places, other.places)):
-            for key, sites in theirs.items():
-                mine.setdefault(key, set()).update(sites)  # type: ignore[arg-type, attr-defined]
+        for name, sites in other.sites_of.items():
+            self.sites_of.setdefault(name, set()).update(sites)
+        for block, sites in other.places.items():
+            self.places.setdefault(block, set()).update(sites)
 
 
 def spoken_of(document: Document) -> Spoken:
@@ -62,9 +63,9 @@ def spoken_of(document: Document) -> Spoken:
         name, site = replica["dataset"], replica["site"]
         said.sites_of.setdefault(name, set()).add(site)
         for block in replica.get("blockreplicas") or ():
-            key = (name, _block(name, block["block"]))
-            said.places.setdefault(key, set()).add(site)
-            said.replicas.add(key)
+            block_key = (name, _block(name, block["block"]))
+            said.places.setdefault(block_key, set()).add(site)
+            said.replicas.add(block_key)
     return said
 
 

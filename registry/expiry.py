@@ -24,7 +24,7 @@ def warn(now: datetime) -> int:
     Owners without an e-mail address are told when they have one.
     """
     ahead = timedelta(days=registry_settings().lock_warning_days)
-    ending = [
+    ending: list[Lock] = [
         *locks.in_force(now).filter(warned=None, expires__lte=now + ahead),
         *applock.in_force(now).filter(warned=None, expires__lte=now + ahead),
     ]

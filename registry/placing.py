@@ -18,7 +18,7 @@ from registry.asking import Wanted as Wanted
 from registry.desk import desk
 from registry.errors import Denied, Refused
 from registry.lifecycle import FIRST_REQUEST, OPEN_ACTION, OPEN_REQUEST, REQUEST, after
-from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite
+from registry.models import ApprovalRule, Request, RequestAction, RequestItem, RequestKind, RequestSite
 from registry.naming import check_group, check_items, expand_sites
 from registry.settings import RegistrySettings
 from registry.sizes import bytes_of
@@ -243,7 +243,7 @@ def write_parts(request: Request, items: Sequence[str], sites: Sequence[str]) ->
     RequestSite.objects.bulk_create([RequestSite(request=request, site=site) for site in sites], batch_size=_AT_ONCE)
 
 
-def _rule(snapshot: Snapshot, kind: str, asker: Asker, ready: Ready) -> approval.ApprovalRule | None:
+def _rule(snapshot: Snapshot, kind: str, asker: Asker, ready: Ready) -> ApprovalRule | None:
     return approval.rule_for(
         asker, kind, ready.group, ready.sites, ready.num_copies, lambda: bytes_of(snapshot, ready.items)
     )

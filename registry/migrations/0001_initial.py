@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('sites', models.CharField(blank=True, help_text='globs, separated by commas', max_length=1000)),
                 ('larger_than', models.FloatField(blank=True, help_text='bytes of the items times the number of copies (or of sites to delete at)', null=True, validators=[django.core.validators.MinValueValidator(0.0)], verbose_name='larger than (TB)')),
                 ('emails', models.TextField(blank=True, help_text='addresses, separated by commas or lines', verbose_name='e-mail to')),
-                ('webhook', models.URLField(blank=True, help_text='told with a signed POST; its host has to be in DYNAMO_WEBHOOK_HOSTS', max_length=500)),
+                ('webhook', models.CharField(blank=True, help_text='told with a signed POST; its host has to be in DYNAMO_WEBHOOK_HOSTS', max_length=500)),
                 ('comment', models.TextField(blank=True)),
                 ('changed_by', models.CharField(blank=True, editable=False, max_length=150)),
                 ('changed_at', models.DateTimeField(auto_now=True)),

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from registry import locks, placing, requests, rights, tokens
 from registry.locks import Wish
-from registry.models import ApiToken, DetoxLock, Injection, Request
+from registry.models import ApiToken, ApprovalRule, DetoxLock, Injection, Request
 from registry.placing import Asker, Wanted
 from registry.settings import RegistrySettings
 from tests.registry.frames import small_snapshot
@@ -42,7 +42,19 @@ def act(pages: Client, model: str, action: str, *rows: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "model", ["copyrequest", "deletionrequest", "cachedcopyrequest", "injection", "detoxlock", "userdn", "apitoken"]
+    "model",
+    [
+        "copyrequest",
+        "deletionrequest",
+        "cachedcopyrequest",
+        "injection",
+        "detoxlock",
+        "userdn",
+        "apitoken",
+        "approvalrule",
+        "notice",
+        "requestarchive",
+    ],
 )
 def test_every_list_opens_and_searches(pages: Client, model: str) -> None:
     assert pages.get(f"/admin/registry/{model}/").status_code == 200
@@ -54,6 +66,18 @@ def test_a_request_is_found_by_its_item_and_shown_with_its_actions(pages: Client
     assert "ann" in pages.get("/admin/registry/copyrequest/", {"q": "/A"}).content.decode()
     assert f"/copyrequest/{request_.pk}/" not in pages.get("/admin/registry/copyrequest/", {"q": "/Z"}).content.decode()
     assert "T2_B" in pages.get(f"/admin/registry/copyrequest/{request_.pk}/change/").content.decode()
+
+
+def test_a_rule_is_entered_and_what_waits_for_it_approved(pages: Client) -> None:
+    values = {"name": "all", "order": 1, "enabled": "on", "decision": "ask", "emails": "olga@example.org"}
+    pages.post("/admin/registry/approvalrule/add/", values)
+    assert ApprovalRule.objects.get().changed_by == "olga"
+    made = placing.ask_copy(small_snapshot(), Asker("ann"), Wanted(["/A"], ["T2_B"]), RegistrySettings("g1"))
+    assert made.status == "waiting"
+    assert "olga@example.org" in pages.get("/admin/registry/notice/").content.decode()
+    act(pages, "copyrequest", "approve", made.pk)
+    made.refresh_from_db()
+    assert (made.status, made.decided_by) == ("new", "olga")
 
 
 def test_history_can_not_be_edited(pages: Client, request_: Request) -> None:
