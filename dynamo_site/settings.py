@@ -184,6 +184,13 @@ STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "/login/"
+# The web server in front: what it says of client certificates and addresses is believed, from these networks ("unix": by socket).
+PROXY_ADDRESSES = _environment_list("DYNAMO_PROXY_ADDRESSES", "")
+PROXY_SECRET = os.environ.get("DYNAMO_PROXY_SECRET", "")
+# Tokens (JWT) of other institutions: issuers, what they call this server, and where keys may be besides the issuers' own hosts.
+TOKEN_ISSUERS = _environment_list("DYNAMO_TOKEN_ISSUERS", "")
+TOKEN_AUDIENCES = _environment_list("DYNAMO_TOKEN_AUDIENCES", "")
+TOKEN_KEY_HOSTS = _environment_list("DYNAMO_TOKEN_KEY_HOSTS", "")
 # Reading is for everybody, or only for those who are known.
 PUBLIC_READING = _environment_flag("DYNAMO_PUBLIC_READING", True)
 LOGIN_REDIRECT_URL = "/"

@@ -24,7 +24,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from registry import rights
-from registry.callers import Caller, caller_of
+from registry.callers import Caller, caller_of, who_is_it
 from registry.errors import Denied, NotAuthenticated
 
 ANYONE = "anyone"
@@ -135,7 +135,7 @@ def check(request: HttpRequest) -> None:
 def require(caller: Caller, who: Who, allowed: Access, *, changes: bool) -> None:
     """Raise unless ``caller`` is among ``who``."""
     if not caller.known:
-        raise NotAuthenticated("this is for known users: log in, or send a bearer token (Authorization: Bearer …)")
+        raise NotAuthenticated(who_is_it(caller))
     targets = [pair[1] for pair in _pairs(who)] or [allowed.target]
     if changes and not any(caller.allows(target) for target in targets):
         raise Denied(f"these credentials are not good for changes of {' or '.join(targets)}")

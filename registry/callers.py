@@ -20,6 +20,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from registry import tokens
 from registry.errors import Denied, NotAuthenticated
+from registry.identity import certificates, front, issuers, names
 
 SESSION, TOKEN, CERTIFICATE, JWT, COMMAND = "session", "token", "certificate", "jwt", "command"
 """How a caller is known (``Caller.method``); empty: not at all."""
@@ -75,15 +76,43 @@ def caller_of(request: HttpRequest) -> Caller:
 
 
 def _caller(request: HttpRequest) -> Caller:
-    address = str(request.META.get("REMOTE_ADDR", ""))
+    address = front.address_of(request)
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        token = tokens.find(secret.strip())
-        return Caller(token.user, token.service, method=TOKEN, address=address)
+        return _of_bearer(secret.strip(), address)
     user = request.user
-    if not user.is_authenticated:
-        return Caller(user, address=address)
-    return Caller(user, ambient=True, method=SESSION, address=address)
+    if user.is_authenticated:
+        return Caller(user, ambient=True, method=SESSION, address=address)
+    subject = front.subject_of(request)
+    return _of_certificate(request, subject, address) if subject else Caller(user, address=address)
+
+
+def _of_bearer(secret: str, address: str) -> Caller:
+    if issuers.looks_like_one(secret):
+        identity = issuers.identity_of(secret)
+        subject = identity.subject
+        return Caller(subject.user, subject.service, method=JWT, address=address, scopes=identity.scopes)
+    token = tokens.find(secret)
+    scopes = None if token.scopes is None else frozenset(token.scopes)
+    return Caller(token.user, token.service, method=TOKEN, address=address, scopes=scopes)
+
+
+def _of_certificate(request: HttpRequest, subject: str, address: str) -> Caller:
+    try:
+        dn = names.normal(subject)
+    except names.NameWrong as error:
+        raise NotAuthenticated(f"your certificate's name cannot be used: {error}") from error
+    user = certificates.user_of(dn)
+    if user is None:
+        # Not an error yet: reading may be for everybody.
+        return Caller(AnonymousUser(), method=CERTIFICATE, address=address, label=dn)
+    return Caller(user, ambient=_by_browser(request), method=CERTIFICATE, address=address)
+
+
+def _by_browser(request: HttpRequest) -> bool:
+    """Whether a browser sent the certificate: it does so by itself, also for calls that a foreign page causes."""
+    told = ("Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Cookie")
+    return request.headers.get("User-Agent", "").startswith("Mozilla/") or any(name in request.headers for name in told)
 
 
 @contextmanager
@@ -110,7 +139,7 @@ def of_command() -> Caller:
 def require_known(caller: Caller, request: HttpRequest) -> None:
     """Raise unless the caller is a known user who really meant this changing call."""
     if not caller.known:
-        raise NotAuthenticated("this changes something: log in, or send a bearer token (Authorization: Bearer …)")
+        raise NotAuthenticated(who_is_it(caller))
     if not caller.ambient:
         return
     if request.method != "POST":
@@ -118,6 +147,13 @@ def require_known(caller: Caller, request: HttpRequest) -> None:
     reason = csrf_failure(request)
     if reason:
         raise Denied(f"CSRF check failed: {reason}")
+
+
+def who_is_it(caller: Caller) -> str:
+    """What a caller who is not known has to do about it."""
+    if caller.method == CERTIFICATE:
+        return f"your certificate {caller.label[:200]} is not known here; an administrator can add its DN to a user"
+    return "this is for known users: log in, or send a bearer token (Authorization: Bearer …) or a client certificate"
 
 
 def csrf_failure(request: HttpRequest) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
@@ -15,7 +16,7 @@ from registry.api.problems import told
 from registry.callers import answering
 from registry.classic.addresses import PREFIXES
 from registry.classic.envelope import ENDPOINTS, failure
-from registry.errors import Denied, NotAuthenticated
+from registry.errors import Busy, NotAuthenticated, RegistryError
 
 _CLASSIC = tuple(f"/{prefix}/" for prefix in PREFIXES)
 
@@ -34,12 +35,12 @@ class AccessMiddleware:
         """Refuse, in the form that is usual at the address, or let through (None)."""
         try:
             access.check(request)
-        except (Denied, NotAuthenticated) as error:
+        except RegistryError as error:
             return refused(request, error, classic=view in ENDPOINTS)
         return None
 
 
-def refused(request: HttpRequest, error: Denied | NotAuthenticated, *, classic: bool = False) -> HttpResponseBase:
+def refused(request: HttpRequest, error: RegistryError, *, classic: bool = False) -> HttpResponseBase:
     """The answer to a call that is not let through: problem details, the classic envelope, or a page. Raises PermissionDenied."""
     if request.path.startswith("/api/"):
         answer = told(error, request)
@@ -50,4 +51,8 @@ def refused(request: HttpRequest, error: Denied | NotAuthenticated, *, classic: 
     if isinstance(error, NotAuthenticated):
         # Back to the page after logging in; what was sent to it is not kept.
         return redirect_to_login(request.get_full_path() if request.method in access.SAFE else request.path)
+    if isinstance(error, Busy):
+        return HttpResponse(
+            str(error), "text/plain", HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(error.retry_after)}
+        )
     raise PermissionDenied(str(error))

@@ -15,9 +15,9 @@ from django.db import transaction
 from registry.callers import Caller
 from registry.errors import Denied, NotAuthenticated, Refused
 from registry.models import RightLimit
+from registry.tokens import TARGETS as TARGETS
 
 ROLES = ("admin", "operator", "production", "user")
-TARGETS = ("inventory", "registry", "application", "detox", "dealer", "fileops", "consistency", "policy")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 Who = Caller | User | AnonymousUser
 """Whose right is asked for. Of a caller the scopes of the credentials count, too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -13,6 +14,8 @@ from registry.errors import NotAuthenticated, Refused
 from registry.models import ApiToken
 
 PREFIX = "dynamo_"
+TARGETS = ("inventory", "registry", "application", "detox", "dealer", "fileops", "consistency", "policy")
+"""What roles are on, and what tokens are good for changing."""
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -21,14 +24,25 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def create(user: User, service: str = "", days: float | None = None) -> tuple[ApiToken, str]:
-    """A new token of ``user`` that ends after ``days`` (None: never), and its secret, which is kept nowhere."""
+def create(
+    user: User, service: str = "", days: float | None = None, scopes: Collection[str] | None = None
+) -> tuple[ApiToken, str]:
+    """A new token of ``user`` that ends after ``days`` (None: never), and its secret, which is kept nowhere.
+
+    ``scopes``: targets that it is good for changing (None: whatever the user may; empty: reading only). Raises Refused.
+    """
     if days is not None and not 0 < days <= 36500:
         raise Refused(f"a token cannot last {days} days; give a number above 0")
     secret = PREFIX + secrets.token_urlsafe(32)
     now = timezone.now()
     expires = None if days is None else now + timedelta(days=days)
-    token = ApiToken.objects.create(user=user, service=service, digest=_digest(secret), created=now, expires=expires)
+    named = None if scopes is None else sorted(set(scopes))
+    wrong = sorted(set(named or ()) - set(TARGETS))
+    if wrong:
+        raise Refused(f"there is no scope {wrong[0][:100]!r}; use some of {', '.join(TARGETS)}")
+    token = ApiToken.objects.create(
+        user=user, service=service, digest=_digest(secret), created=now, expires=expires, scopes=named
+    )
     return token, secret
 
 

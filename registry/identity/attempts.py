@@ -1,0 +1,75 @@
+"""Bounds on guessing: after some failures a name, or an address, has to wait; the wait doubles with every further one.
+
+Counted in the database, for all web processes together. A success forgets the failures of the name, not those of the address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from registry.errors import Busy
+from registry.models import FailedLogins
+
+_FREE = {"name": 5, "address": 50}
+"""Failures that cost no wait. An address may stand for a whole institute."""
+_FIRST, _LONGEST = timedelta(seconds=2), timedelta(minutes=15)
+_FORGOTTEN = timedelta(hours=24)
+
+
+class TooManyAttempts(Busy):
+    """Somebody has to wait before trying again."""
+
+
+def check(name: str, address: str) -> None:
+    """Raise TooManyAttempts while ``name`` or ``address`` has to wait."""
+    now = timezone.now()
+    for row in FailedLogins.objects.filter(who__in=_keys(name, address)):
+        left = (row.since + _wait(row) - now).total_seconds()
+        if left > 0:
+            raise TooManyAttempts("too many failed attempts; wait before you try again", int(left) + 1)
+
+
+def failed(name: str, address: str) -> None:
+    """Count a failure of both."""
+    now = timezone.now()
+    forget_old(now)
+    for who in _keys(name, address):
+        _count(who, now)
+
+
+def succeeded(name: str) -> None:
+    """Forget the failures of ``name``."""
+    FailedLogins.objects.filter(who=_keys(name, "")[0]).delete()
+
+
+def forget_old(now: datetime) -> int:
+    """Forget failures of long ago; how many rows."""
+    return FailedLogins.objects.filter(since__lt=now - _FORGOTTEN).delete()[0]
+
+
+def _count(who: str, now: datetime) -> None:
+    if FailedLogins.objects.filter(who=who).update(count=F("count") + 1, since=now):
+        return
+    try:
+        with transaction.atomic():
+            FailedLogins.objects.create(who=who, count=1, since=now)
+    except IntegrityError:
+        # Somebody else failed at the same instant.
+        FailedLogins.objects.filter(who=who).update(count=F("count") + 1, since=now)
+
+
+def _keys(name: str, address: str) -> Sequence[str]:
+    # Names are as long and as odd as people type them.
+    digest = hashlib.sha256(name.strip().casefold().encode(errors="replace")).hexdigest()
+    return [f"name:{digest}", f"address:{address[:150]}"]
+
+
+def _wait(row: FailedLogins) -> timedelta:
+    over = row.count - _FREE[row.who.partition(":")[0]]
+    return timedelta() if over < 0 else min(_FIRST * 2 ** min(over, 20), _LONGEST)
