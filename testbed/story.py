@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db.models import Count
 
-from dynamo_client.client import DynamoClient
+from dynamo_client import Dynamo
 from fileops.models import Subscription
 from inventory import client
 from inventory.units import volume
@@ -86,10 +86,10 @@ class Story:
         self.teller.say("Production writes files at the sites and injects them through the API")
         written = fill(self.sites, self.datasets)
         with self._client() as dynamo:
-            dynamo.inject({"site": site_document(self.sites), "group": GROUPS}, sync=True)
+            dynamo.inject({"site": site_document(self.sites), "group": GROUPS}, wait=True)
             for start in range(0, len(self.datasets), _INJECTED_AT_ONCE):
                 some = self.datasets[start : start + _INJECTED_AT_ONCE]
-                dynamo.inject(catalogue.injection_document(some), sync=True)
+                dynamo.inject(catalogue.injection_document(some), wait=True)
                 self.memory.note(acknowledged=start + len(some))
         self._tell_ranks()
         snapshot = client.snapshot()
@@ -157,7 +157,7 @@ class Story:
         if asked is not None:
             return int(asked.pk)
         with self._client() as dynamo:
-            return int(dynamo.request_copy([dataset], ROOMY_SITES, group="AnalysisOps", copies=1)["request_id"])
+            return int(dynamo.request_copy([dataset], ROOMY_SITES, group="AnalysisOps", copies=1).id)
 
     def _clean(self) -> None:
         self.teller.say("Three sites are over their high watermark: Detox deletes down to the low one")
@@ -233,8 +233,8 @@ class Story:
         browser = Browser(self.home.web_url, accounts.OPERATOR, self.password)
         show_pages(self.teller, browser, self.memory.facts, FULL_SITES[0])
 
-    def _client(self) -> DynamoClient:
-        return DynamoClient(self.home.web_url, self.token)
+    def _client(self) -> Dynamo:
+        return Dynamo(self.home.web_url, token=self.token)
 
     def _site(self, name: str) -> DemoSite:
         return next(site for site in self.sites if site.name == name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from dynamo_client.command import reference as client
 from dynamo_site.reference import commands, environment, lifecycles, settings
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -15,7 +16,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "tuned settings": settings.tables,
     "schedules": settings.schedules,
     "manage commands": commands.manage,
-    "client commands": commands.client,
+    "client commands": client.manual,
     "file operation states": lifecycles.file_operations,
     "request states": lifecycles.requests,
     "action states": lifecycles.actions,

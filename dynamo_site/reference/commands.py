@@ -1,4 +1,4 @@
-"""All commands with their arguments, from their own parsers."""
+"""All ``manage.py`` commands with their arguments, from their own parsers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 
-from dynamo_client import command as client_command
 from inventory.subcommands import login_name
 
 _OWN = {action.dest for action in BaseCommand().create_parser("manage.py", "x")._actions}
@@ -30,11 +29,6 @@ def manage() -> str:
 _COMPONENTS = {
     "inventory", "scheduler", "registry", "fileops", "detox", "dealer", "consistency", "dynamo_site",
 }  # fmt: skip
-
-
-def client() -> str:
-    """The ``dynamo`` command of users and services."""
-    return "\n".join(_section(path, one) for path, one in leaves("dynamo", client_command.parser()))
 
 
 def leaves(path: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:

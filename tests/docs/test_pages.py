@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
-from dynamo_client import command as client_command
+from dynamo_client.command import reference as client_reference
 from dynamo_site import reference
 from dynamo_site.management.commands import write_docs
 from dynamo_site.reference import commands, environment, settings
@@ -25,7 +25,9 @@ FENCE = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # A manage command in prose or in a block, up to the end of the code it stands in.
 MANAGE = re.compile(r"(?:manage|manage\.py) (?!commands -->)([a-z_]+[^`\n|]*)")
-DYNAMO = re.compile(r"(?:^|[ `/])dynamo ((?:inject|request|locks|cycles)\b[^`\n|]*)", re.MULTILINE)
+CLIENT = {path.removeprefix("dynamo "): command for path, command in client_reference.leaves()}
+_VERBS = "|".join(sorted({path.split()[0] for path in CLIENT}))
+DYNAMO = re.compile(rf"(?:^|[ `/])dynamo ((?:{_VERBS})\b[^`\n|]*)", re.MULTILINE)
 
 
 def text(page: Path) -> str:
@@ -74,10 +76,10 @@ def test_every_environment_variable_is_explained():
 
 
 def test_no_variable_is_read_elsewhere_without_a_word():
-    told = text(ROOT / "docs" / "deployment.md") + text(ROOT / "docs" / "rest.md")
+    told = text(ROOT / "docs" / "deployment.md") + text(ROOT / "docs" / "dynamo-command.md")
     pattern = re.compile(r"environ(?:\.get\(|\[)\s*\"([A-Z_]+)\"|VARIABLE = \"([A-Z_]+)\"")
     found = {one or two for path in sources() for one, two in pattern.findall(text(path))}
-    assert {"DYNAMO_TOKEN", "DATABASE_URL"} <= found
+    assert {"DYNAMO_PROFILE", "DATABASE_URL"} <= found
     assert {name for name in found if name not in told} <= {"XDG_CONFIG_HOME"}
 
 
@@ -131,9 +133,8 @@ def test_commands_in_the_text_exist_with_their_options(page):
     known = manage_commands()
     for line in MANAGE.findall(text(page)):
         check_command(line, known, page)
-    ours = dict(commands.leaves("dynamo", client_command.parser()))
     for line in DYNAMO.findall(text(page)):
-        check_command(line, {path.removeprefix("dynamo "): parser for path, parser in ours.items()}, page)
+        check_command(line, CLIENT, page)
 
 
 @cache
@@ -160,9 +161,16 @@ def check_command(line: str, known: dict[str, object], page: Path) -> None:
     assert path or words[0] in groups, f"{named(page)}: no command {words[0]!r} in {line!r}"
     if path is None:
         return
-    options = {option for action in known[path]._actions for option in action.option_strings}  # type: ignore[attr-defined]
+    options = options_of(known[path])
     given = [word.strip("[]").split("=")[0] for word in words if word.strip("[]").startswith("--") and word != "--"]
     assert set(given) <= options, f"{named(page)}: {line}: {set(given) - options}"
+
+
+def options_of(command: object) -> set[str]:
+    """Of a parser, or of a command of the client."""
+    if hasattr(command, "params"):
+        return {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    return {option for action in command._actions for option in action.option_strings}  # type: ignore[attr-defined]
 
 
 def test_scripts_in_getting_started_are_shell_that_can_be_read():

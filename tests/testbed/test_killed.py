@@ -13,8 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dynamo_client.client import DynamoClient
-from dynamo_client.errors import DynamoError
+from dynamo_client import Dynamo, DynamoError
 from tests.testbed.running import SMALL, Demo, kill_with_children
 
 SERVICES = ("inventory_server", "worker", "runserver")
@@ -36,11 +35,11 @@ class Producer:
     def _inject(self, process: subprocess.Popen[bytes]) -> None:
         token = (self._demo.home / "production_token").read_text()
         url = self._demo.told().partition("http:")[2].split("/\n")[0]
-        with DynamoClient(f"http:{url}", token, patience=0, timeout=10) as dynamo:
+        with Dynamo(f"http:{url}", token=token, patience=0, timeout=10) as dynamo:
             while process.poll() is None:
                 name = next(self._names)
                 try:
-                    dynamo.inject({"group": [{"name": name}]}, sync=True)
+                    dynamo.inject({"group": [{"name": name}]}, wait=True)
                     self.acknowledged.append(name)
                 except DynamoError:
                     # Not acknowledged: it may be there or not.

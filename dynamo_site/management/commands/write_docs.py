@@ -15,6 +15,7 @@ from registry import reference as endpoints
 PAGES: dict[str, Callable[[str], str]] = {
     "policy-language.md": policies.filled, "classic-interface.md": endpoints.filled, "architecture.md": reference.filled,
     "deployment.md": reference.filled, "settings.md": reference.filled, "commands.md": reference.filled,
+    "dynamo-command.md": reference.filled,
 }  # fmt: skip
 """Pages under docs/ with generated parts: each function takes a page's text and gives it with these parts made anew."""
 

@@ -1,0 +1,81 @@
+"""``dynamo transfers | held | servers``: file operations under way and held, and the servers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dynamo_client.command.inventory import Limit, Sites
+from dynamo_client.command.options import Desk, command
+from dynamo_client.command.output import Column
+from dynamo_client.command.text import Volume
+
+_TRANSFERS = (
+    Column("Number", lambda row: row.id), Column("State", lambda row: row.state), Column("From", lambda row: row.source),
+    Column("To", lambda row: row.site), Column("Size", lambda row: Volume(row.size)), Column("LFN", lambda row: row.lfn),
+    Column("Since", lambda row: row.created), Column("Message", lambda row: row.message),
+)  # fmt: skip
+_DELETIONS = tuple(
+    Column("Site", column.value) if column.title == "To" else column for column in _TRANSFERS if column.title != "From"
+)
+_HELD = (*_TRANSFERS[:2], Column("Reason", lambda row: row.reason), *_TRANSFERS[2:])
+_SERVERS = (
+    Column("Server", lambda row: row.name), Column("Role", lambda row: row.role), Column("State", lambda row: row.state),
+    Column("Host", lambda row: row.host), Column("Version", lambda row: row.version), Column("Lag", lambda row: row.lag),
+    Column("Seen", lambda row: row.seen),
+)  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    for function in (transfers, held, servers):
+        command(app, rich_help_panel="Operations")(function)
+
+
+def transfers(
+    desk: Desk,
+    site: Sites = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only from this site; repeat for more.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="Only in this state; repeat for more.")] = None,
+    deletions: Annotated[bool, typer.Option("--deletions", "-D", help="Deletions of files instead of copies.")] = False,
+    limit: Limit = None,
+) -> None:
+    """List copies (or deletions) of files that are under way or wait.
+
+    Examples:
+
+        dynamo transfers --site T2_US_MIT
+        dynamo transfers --deletions --json
+    """
+    if deletions:
+        desk.out.rows(desk.dynamo.deletions(site=site, state=state), _DELETIONS, "no deletions")
+        return
+    desk.out.rows(desk.dynamo.transfers(site=site, source=source, state=state), _TRANSFERS, "no transfers")
+
+
+def held(
+    desk: Desk,
+    site: Sites = None,
+    reason: Annotated[
+        list[str] | None, typer.Option(help="Only for this reason, e.g. `no_source`; repeat for more.")
+    ] = None,
+    limit: Limit = None,
+) -> None:
+    """List file operations that are held until somebody decides, with the reason.
+
+    Example:
+
+        dynamo held --reason no_source
+    """  # fmt: skip
+    desk.out.rows(desk.dynamo.held(site=site, reason=reason), _HELD, "nothing is held")
+
+
+def servers(desk: Desk) -> None:
+    """List the servers: what each does, and how far it is behind.
+
+    Example:
+
+        dynamo servers
+    """
+    desk.out.rows(desk.dynamo.servers(), _SERVERS, "no servers")

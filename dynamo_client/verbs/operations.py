@@ -1,0 +1,35 @@
+"""File operations and servers: what is under way, what is held, who is how far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynamo_client.descriptors import listing
+from dynamo_client.effects import Rows
+from dynamo_client.paging import listed
+from dynamo_client.records import Server, Transfer
+from dynamo_client.verbs.base import Base
+
+
+class OperationVerbs(Base):
+    """Verbs on file operations and servers."""
+
+    @listing
+    def transfers(self, /, **filters: Any) -> Rows[Transfer]:
+        """Copies by site, source, state, lfn …"""
+        yield from listed(self.session, Transfer, "transfers", filters)
+
+    @listing
+    def deletions(self, /, **filters: Any) -> Rows[Transfer]:
+        """Deletions of files by site, state, lfn …"""
+        yield from listed(self.session, Transfer, "deletions", filters)
+
+    @listing
+    def held(self, /, **filters: Any) -> Rows[Transfer]:
+        """Copies and deletions that wait for an operator, by site, reason …"""
+        yield from listed(self.session, Transfer, "held", filters)
+
+    @listing
+    def servers(self, /, **filters: Any) -> Rows[Server]:
+        """Servers, with what each does and how far it is behind."""
+        yield from listed(self.session, Server, "servers", filters)
