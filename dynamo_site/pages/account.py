@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dynamo_site.pages.acting import EXPECTED, known_user, text_of, told
+from dynamo_site.pages.acting import EXPECTED, text_of, told
 from dynamo_site.pages.shell import existing, page
-from registry import tokens
+from registry import audit, tokens
+from registry.callers import caller_of
 from registry.models import ApiToken
 
 _DAYS = ((1, "a day"), (30, "30 days"), (90, "90 days"), (365, "a year"))
@@ -28,14 +30,21 @@ class TokenForm(forms.Form):
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@known_user
 def account(request: HttpRequest) -> HttpResponse:
     """Rights and tokens; sent, a new token is made and its secret shown."""
     user = User.objects.get(pk=request.user.pk)
     form, secret = TokenForm(request.POST or None), ""
     if request.method == "POST" and form.is_valid():
         try:
-            _, secret = tokens.create(user, form.cleaned_data["service"], form.cleaned_data["days"])
+            with transaction.atomic():
+                made, secret = tokens.create(user, form.cleaned_data["service"], form.cleaned_data["days"])
+                audit.record(
+                    caller_of(request),
+                    "token.make",
+                    f"token {made.pk} of {user.get_username()}",
+                    None,
+                    {"service": made.service, "expires": made.expires},
+                )
             form = TokenForm()
         except EXPECTED as error:
             form.add_error(None, text_of(error))
@@ -47,10 +56,16 @@ def account(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@known_user
 def revoke(request: HttpRequest, number: int) -> HttpResponse:
     """End one of one's own tokens."""
     token = existing(ApiToken.objects.filter(user_id=request.user.pk), number)
-    with told(request, "The token is refused from now on."):
+    with told(request, "The token is refused from now on."), transaction.atomic():
         tokens.revoke(token)
+        audit.record(
+            caller_of(request),
+            "token.revoke",
+            f"token {token.pk} of {caller_of(request).name}",
+            {"service": token.service},
+            None,
+        )
     return redirect("account")

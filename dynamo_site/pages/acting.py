@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from inventory.errors import InventoryError
 from registry import rights
 from registry.asking import Asker
+from registry.callers import caller_of
 from registry.errors import Busy, Denied, RegistryError
 from registry.lifecycle import ImpossibleTransition
 
 EXPECTED = (RegistryError, InventoryError, ImpossibleTransition)
 """What services raise when something cannot be: its text is for the reader of the page."""
-View = Callable[..., HttpResponse]
-
-
-def known_user(view: View) -> View:
-    """Send whoever has not logged in to the login page, and back after it."""
-
-    @wraps(view)
-    def checked(request: HttpRequest, *arguments: object, **named: object) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
-        return view(request, *arguments, **named)
-
-    return checked
 
 
 def asker(request: HttpRequest) -> Asker:
     """Who is logged in, as the services of the registry want it."""
-    return Asker(request.user.get_username(), operator=rights.has(request.user, "operator", "registry"))
+    caller = caller_of(request)
+    return Asker(caller.name, caller.service, rights.has(caller, "operator", "registry"))
 
 
 @contextmanager

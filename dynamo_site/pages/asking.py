@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from dynamo_site.pages.acting import EXPECTED, Names, asker, blank, known_user, text_of
+from dynamo_site.pages.acting import EXPECTED, Names, asker, blank, text_of
 from dynamo_site.pages.shell import page
 from inventory import client
 from inventory.snapshot import Snapshot
@@ -67,7 +67,6 @@ class CopyForm(DeletionForm):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@known_user
 def copies(request: HttpRequest) -> HttpResponse:
     """Ask for copies."""
     settings = registry_settings()
@@ -76,7 +75,6 @@ def copies(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@known_user
 def deletion(request: HttpRequest) -> HttpResponse:
     """Ask for a deletion."""
     form = DeletionForm(request.POST or None, initial=_initial(request))

@@ -14,13 +14,13 @@ from consistency import history
 from consistency.models import Check
 from dynamo_site.pages import deciding
 from dynamo_site.pages.acting import asker
+from dynamo_site.pages.queueing import is_operator
 from dynamo_site.pages.shell import existing, page, shown
 from dynamo_site.templatetags import units
 from fileops.lifecycle import State
 from fileops.models import Subscription
 from inventory.units import volume
 from registry import locks as registry_locks
-from registry import rights
 from registry.lifecycle import OPEN_REQUEST
 from registry.models import DetoxLock, Injection, Request, RequestKind, RequestStatus
 from scheduler.models import Run
@@ -94,7 +94,7 @@ def locks(request: HttpRequest) -> HttpResponse:
         )
     return page(
         request, "locks", "locks", {"rows": shown(request, rows)}, text=text, everything=everything, now=now,
-        mine=request.user.get_username(), operator=rights.has(request.user, "operator", "registry"),
+        mine=request.user.get_username(), operator=is_operator(request, "registry"),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ MENU = (
     ),
     _section("Requests", ("requests", "Requests"), ("ask-copy", "Ask for copies"), ("ask-deletion", "Ask for deletion"), ("locks", "Locks")),
     _section(
-        "Decisions", ("detox", "Detox"), ("detox-lines", "Lines"), ("detox-compare", "What if"), ("dealer", "Dealer"),
+        "Detox & Dealer", ("detox", "Detox"), ("detox-lines", "Lines"), ("detox-compare", "What if"), ("dealer", "Dealer"),
         ("dealer-rules", "Enforcer rules"), ("policies", "Policies"),
     ),
     _section("Files", ("files", "Queue"), ("activity", "Activity"), ("checks", "Consistency")),

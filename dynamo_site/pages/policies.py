@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dynamo_site.pages.acting import blank, known_user, told
+from dynamo_site.pages.acting import blank, told
 from dynamo_site.pages.queueing import is_operator, require_operator
 from dynamo_site.pages.shell import page
 from inventory import client
@@ -25,6 +25,8 @@ from inventory.policy.errors import PolicyError
 from inventory.policy.model import ACTIONS, OPERATORS
 from inventory.policy.parser import MAX_TEXT
 from inventory.policy.variables import VARIABLES
+from registry import audit
+from registry.callers import caller_of
 
 _TARGET = "policy"
 _SOURCE = "page"
@@ -139,7 +141,6 @@ def _number(request: HttpRequest, name: str, default: int) -> int:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@known_user
 def edit(request: HttpRequest, name: str = "") -> HttpResponse:
     """The editor; sent by an operator of policies, the text is in force."""
     require_operator(request, _TARGET)
@@ -148,7 +149,7 @@ def edit(request: HttpRequest, name: str = "") -> HttpResponse:
         form.fields["name"].widget = forms.HiddenInput()
     if request.method == "POST" and form.is_valid() and _saved(request, form):
         return redirect("policy", name=form.cleaned_data["name"])
-    known = _partition_of(form["policy"].value() or "")
+    known = _partition_of(form["policy"].value() or "") or _partition_of(form.initial["policy"])
     return page(
         request,
         "policies",
@@ -202,25 +203,30 @@ def _saved(request: HttpRequest, form: PolicyForm) -> bool:
     except InventoryError as error:
         form.add_error(None, str(error))
         return False
+    audit.record(
+        caller_of(request),
+        "policy.save",
+        row.name,
+        {"version": given["based_on"]},
+        {"version": row.number, "comment": row.comment},
+    )
     messages.success(request, f"{row} is in force.")
     return True
 
 
 @require_POST
-@known_user
 def restore(request: HttpRequest, name: str) -> HttpResponse:
     """Put an old version in force again, as a new one."""
     author = require_operator(request, _TARGET)
     number = request.POST.get("version", "")
     with told(request, f"The text of version {number} is in force again."):
-        versions.restore(
-            name, int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else 0, author
-        )
+        wanted = int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else 0
+        row = versions.restore(name, wanted, author)
+        audit.record(caller_of(request), "policy.restore", name, None, {"version": row.number, "again": wanted})
     return redirect("policy", name=name)
 
 
 @require_POST
-@known_user
 def check(request: HttpRequest) -> HttpResponse:
     """What is wrong with a text, and what in it is probably not meant: a part of the editor's page."""
     require_operator(request, _TARGET)

@@ -22,9 +22,11 @@ from dynamo_site.pages.shell import page
 from inventory import client
 from inventory.entering import TB, quota_bytes
 from inventory.errors import ChangeRefused
-from inventory.partitions import definitions
+from inventory.partitions import definitions, simple_parts
 from inventory.policy.model import Condition
 from inventory.snapshot import Snapshot
+from registry import audit
+from registry.callers import caller_of
 from registry.settings import registry_settings
 from scheduler import runs
 
@@ -109,9 +111,9 @@ def quotas(request: HttpRequest) -> HttpResponse:
         if form.is_valid() and form.changed:
             try:
                 return (
-                    _compared(request, form.changed, author)
+                    _compared(request, snapshot, form, author)
                     if "compare" in request.POST
-                    else _set(request, form.changed, author)
+                    else _set(request, form, author)
                 )
             except EXPECTED as error:
                 form.add_error(None, text_of(error))
@@ -144,28 +146,49 @@ def _quotas(snapshot: Snapshot) -> tuple[dict[tuple[str, str], int], list[str]]:
     return {(site, name): known.get((site, name), 0) for site in sites for name in names}, names
 
 
-def _set(request: HttpRequest, wanted: list[Changed], author: str) -> HttpResponse:
+def _set(request: HttpRequest, form: QuotaForm, author: str) -> HttpResponse:
     """One change set, in a turn that is waited for no longer than a person does."""
-    rows = [{"site": one.site, "partition": one.partition, "quota": one.quota} for one in wanted]
+    rows = [{"site": one.site, "partition": one.partition, "quota": one.quota} for one in form.changed]
     with runs.writer(
         "quotas", {"changed": len(rows)}, author, wait=registry_settings().sync_wait, service="web"
     ) as run:
         run.commit(run.changes().put("quotas", rows))
+    # Not in one transaction: the inventory's server writes to the same database meanwhile.
+    changes = [
+        (
+            f"quota of {one.partition} at {one.site}",
+            {"TB": written(form.quotas[one.site, one.partition])},
+            {"TB": one.text},
+        )
+        for one in form.changed
+    ]
+    audit.record_many(caller_of(request), "quota.set", changes)
     messages.success(request, f"{len(rows)} quota{'s' if len(rows) != 1 else ''} set.")
     return redirect("quotas")
 
 
-def _compared(request: HttpRequest, wanted: list[Changed], author: str) -> HttpResponse:
-    """A comparison for each partition whose quotas are changed and that a policy is for."""
+def _compared(request: HttpRequest, snapshot: Snapshot, form: QuotaForm, author: str) -> HttpResponse:
+    """A comparison for each policy in force whose partition has a quota that is changed."""
     numbers = []
-    for partition in sorted({one.partition for one in wanted} & set(readable())):
-        texts = tuple(f"{one.site}={one.text}" for one in wanted if one.partition == partition)
-        comparison = comparing.start(Question(partition, quotas=texts), author)
-        queue(tasks.compare, comparison.pk)
-        numbers.append(comparison.pk)
+    for policy in readable().values():
+        texts = wanted_of(simple_parts(definitions(snapshot), policy.partition), form.quotas, form.changed)
+        if texts:
+            comparison = comparing.start(Question(policy.partition, quotas=texts), author)
+            queue(tasks.compare, comparison.pk)
+            numbers.append(comparison.pk)
     if not numbers:
         messages.error(request, "no policy is for a partition whose quotas you changed: Detox would do nothing else")
         return redirect("quotas")
     if len(numbers) > 1:
         messages.success(request, f"Comparisons {', '.join(map(str, numbers))} are being made, one for each partition.")
     return redirect("detox-comparison", number=numbers[0])
+
+
+def wanted_of(
+    parts: tuple[str, ...], quotas: dict[tuple[str, str], int], changed: list[Changed]
+) -> tuple[str, ...]:  # fmt: skip
+    """``SITE=TB`` of a partition that consists of ``parts``, for the sites where one of them is changed: the sum of all. Pure."""
+    after = quotas | {(one.site, one.partition): one.quota for one in changed}
+    sites = dict.fromkeys(one.site for one in changed if one.partition in parts)
+    sums = {site: [after.get((site, part), 0) for part in parts] for site in sites}
+    return tuple(f"{site}={written(-1 if min(sizes) < 0 else sum(sizes))}" for site, sizes in sums.items())

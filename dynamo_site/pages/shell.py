@@ -48,7 +48,7 @@ def part(
     """A part that a page gets when it is wanted; asked for by itself, a page of its own."""
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, f"pages/parts/{template}.html", context | data)
-    return page(request, section, "part", data, title=title, template=f"pages/parts/{template}.html", **context)
+    return page(request, section, "part", data, title=title, included=f"pages/parts/{template}.html", **context)
 
 
 def page_number(request: HttpRequest) -> int:

@@ -33,6 +33,8 @@ def ago(moment: datetime | int | None) -> str:
         return "never"
     when = datetime.fromtimestamp(moment, UTC) if isinstance(moment, int) else moment
     now = datetime.now(UTC)
+    if abs((now - when).total_seconds()) < 60:
+        return "just now" if when <= now else "in a moment"
     return f"in {_first(timesince(now, when))}" if when > now else f"{_first(timesince(when, now))} ago"
 
 

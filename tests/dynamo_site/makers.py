@@ -31,6 +31,11 @@ def addresses(filled: Filled) -> list[str]:
         "sources",
         "statistics",
         "dealer-rules",
+        "datasets",
+        "sites",
+        "groups",
+        "policies",
+        "search",
     )
     return [
         *(reverse(name) for name in lists), *(reverse(name, args=[number]) for name, number in of.items()),
@@ -39,7 +44,26 @@ def addresses(filled: Filled) -> list[str]:
         reverse("detox-site", args=[filled.deleting, "T2_A"]), f"{why}?site=T2_A&dataset=/Old/A/AOD",
         f"{why}?site=T2_B&dataset=/Older/A/AOD", reverse("request", args=[filled.waiting]), reverse("locks") + "?which=all",
         reverse("statistics") + "?statistic=usage&list_by=group", reverse("statistics") + "?statistic=replication&list_by=site",
+        *of_the_inventory(), reverse("requests") + "?status=open", reverse("policy", args=["Physics.txt"]),
         reverse("activity") + "?period=1h&by=link", reverse("files") + "?site=T2_B&reason=no_source",
+    ]  # fmt: skip
+
+
+def of_the_inventory() -> list[str]:
+    """Pages of what the inventory has, which need it."""
+    dataset, site, group = "name=/Old/A/AOD", "name=T2_A", "name=AnalysisOps"
+    return [
+        f"{reverse('dataset')}?{dataset}", f"{reverse('dataset-now')}?{dataset}", f"{reverse('site')}?{site}",
+        f"{reverse('group')}?{group}", reverse("datasets") + "?q=/Old*&sort=num_access&order=down",
+    ]  # fmt: skip
+
+
+def forms(filled: Filled) -> list[str]:
+    """Pages with something to fill in, for who has logged in; some for operators only."""
+    return [
+        reverse("ask-copy") + "?items=/Old/A/AOD", reverse("ask-deletion"), reverse("lock") + "?item=/Old/A/AOD", reverse("quotas"),
+        reverse("account"), reverse("detox-compare"), reverse("policy-edit", args=["Physics.txt"]), reverse("policy-new"),
+        reverse("request", args=[filled.waiting]), reverse("locks"),
     ]  # fmt: skip
 
 

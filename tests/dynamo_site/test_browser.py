@@ -65,11 +65,11 @@ def test_the_style_sheet_is_there_in_light_and_dark(browser) -> None:
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         )
         grounds.append(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
-    assert grounds == ["rgb(247, 248, 250)", "rgb(18, 22, 28)"]
+    assert grounds == ["rgb(245, 246, 249)", "rgb(17, 21, 27)"]
 
 
 def test_from_the_front_page_to_why_a_replica_went(browser, live_server, filled: Filled) -> None:
-    browser.find_element(By.LINK_TEXT, "Detox").click()
+    browser.find_element(By.LINK_TEXT, "Detox & Dealer").click()
     assert browser.current_url.endswith(f"/detox/{filled.after}/")
     browser.find_element(By.LINK_TEXT, f"← {filled.deleting}").click()
     browser.find_element(By.LINK_TEXT, "T2_A").click()
@@ -81,7 +81,7 @@ def test_from_the_front_page_to_why_a_replica_went(browser, live_server, filled:
 
 def test_searching_a_dataset_over_sites(browser, live_server, filled: Filled) -> None:
     browser.get(f"{live_server.url}{reverse('detox-cycle', args=[filled.deleting])}")
-    field = browser.find_element(By.CSS_SELECTOR, "input[name=q]")
+    field = browser.find_element(By.CSS_SELECTOR, "main input[name=q]")
     field.send_keys("/Older/*")
     field.submit()
     rows = browser.find_elements(By.PARTIAL_LINK_TEXT, "/Older/A/AOD")

@@ -1,0 +1,188 @@
+"""Every form, filled in and sent as people do: what it says it does, and what it says when that cannot be."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from detox.models import Comparison
+from inventory import client
+from inventory.models import PolicyVersion
+from registry import tokens
+from registry.audit_models import AuditRecord
+from registry.models import ApiToken, CopyRequest, DeletionRequest, DetoxLock, Request, RequestStatus
+from tests.dynamo_site.conftest import Filled
+from tests.web.window import PHONE, Window
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_asking_for_copies_with_a_look_before(window: Window, user: User, filled: Filled) -> None:
+    window.look(PHONE)
+    window.open(reverse("ask-copy") + "?items=/Raw/A/RAW")
+    window.fill("sites", "T2_B")
+    window.fill("group", "AnalysisOps")
+    window.press("button[name=preview]")
+    assert "What would come of it" in window.text() and "T2_B" in window.text()
+    assert not CopyRequest.objects.filter(items__item="/Raw/A/RAW").exists()
+    assert window.faults() == []
+    window.press("button[name=ask]")
+    made = CopyRequest.objects.get(items__item="/Raw/A/RAW")
+    assert made.user == "ann" and f"Copy request {made.pk} is made." in window.text()
+    window.open(reverse("ask-copy") + "?items=/No/Such/AOD")
+    window.fill("sites", "T2_B")
+    window.press("button[name=ask]")
+    assert "unknown" in window.find(".errorlist").text
+    assert [fault for fault in window.faults() if "400" not in fault] == []
+
+
+def test_asking_for_a_deletion_and_withdrawing_it(window: Window, user: User, filled: Filled) -> None:
+    window.open(reverse("ask-deletion"))
+    window.fill("items", "/New/A/AOD")
+    window.fill("sites", "T2_*")
+    window.press("button[name=preview]")
+    assert "What would come of it" in window.text()
+    window.press("button[name=ask]")
+    made = DeletionRequest.objects.get()
+    window.press("button[value=cancel]")
+    made.refresh_from_db()
+    assert made.status == RequestStatus.CANCELLED and "withdrawn" in window.text()
+
+
+def test_an_operator_rejects_with_a_reason_only(window: Window, operator: User, filled: Filled) -> None:
+    window.open(reverse("request", args=[filled.waiting]))
+    window.press("button[value=reject]")
+    assert "the user has to know why" in window.find(".notices .error").text
+    window.fill("reason", "no room")
+    window.press("button[value=reject]")
+    row = Request.objects.get(pk=filled.waiting)
+    assert row.status == RequestStatus.REJECTED and "no room" in row.reason
+    window.press("button[value=release]")
+    assert Request.objects.get(pk=filled.waiting).status == RequestStatus.NEW
+
+
+def test_somebody_else_has_no_buttons_on_a_request(window: Window, log_in, filled: Filled) -> None:
+    log_in(User.objects.create_user("eve"))
+    window.open(reverse("request", args=[filled.waiting]))
+    assert window.driver.find_elements(By.CSS_SELECTOR, "main button") == []
+
+
+def test_locking_and_releasing(window: Window, user: User, filled: Filled) -> None:
+    window.open(reverse("lock") + "?item=/Old/A/AOD")
+    window.fill("comment", "for the thesis")
+    window.press("main button")
+    lock = DetoxLock.objects.get(item="/Old/A/AOD")
+    assert lock.user == "ann" and lock.comment == "for the thesis" and "1 lock set" in window.text()
+    window.press("form[aria-label=Locks] button")
+    assert "no lock is chosen" in window.find(".notices .error").text
+    window.find("input[data-all]").click()
+    window.press("form[aria-label=Locks] button")
+    lock.refresh_from_db()
+    assert lock.unlocked is not None
+
+
+def test_editing_a_policy_with_completion_check_and_what_if(window: Window, operator: User, filled: Filled) -> None:
+    window.open(reverse("policy-edit", args=["Physics.txt"]))
+    area = window.find("textarea[name=policy]")
+    window.until(lambda: window.driver.find_elements(By.CSS_SELECTOR, "textarea[aria-autocomplete]"))
+    area.send_keys("\nProtect dataset.usage_r")
+    window.until(lambda: window.find(".suggestions").is_displayed())
+    area.send_keys(Keys.ARROW_DOWN, Keys.ENTER)
+    assert area.get_property("value").endswith("Protect dataset.usage_rank")
+    window.until(lambda: "It cannot be used" in window.find("#check").text)
+    window.press("form.ask button:not([formaction])")
+    assert "dataset.usage_rank" in window.find(".errorlist").text
+    assert not PolicyVersion.objects.filter(name="Physics.txt", source="page").exists()
+    window.driver.get_log("browser")
+    text = window.find("textarea[name=policy]").get_property("value") + " > 100000"
+    window.fill("policy", text.replace("Dismiss\n", "").replace("Order", "Dismiss\nOrder"))
+    window.fill("comment", "keep what is used")
+    window.until(lambda: "cannot" not in window.find("#check").text)
+    assert window.faults() == []
+    window.press("button[formaction]")
+    assert Comparison.objects.get().author == "olga"
+    window.driver.back()
+    window.open(reverse("policy-edit", args=["Physics.txt"]))
+    window.fill("policy", text.replace("Dismiss\n", "Protect dataset.usage_rank > 100000\nDismiss\n").rpartition("\n")[0])
+    window.fill("comment", "keep what is used")
+    window.press("form.ask button:not([formaction])")
+    saved = PolicyVersion.objects.get(name="Physics.txt", source="page")
+    assert saved.author == "olga" and "is in force" in window.text()
+    window.open(reverse("policy-changes", args=["Physics.txt"]))
+    assert "+Protect dataset.usage_rank > 100000" in window.find("pre.diff ins").text and window.faults() == []
+    window.open(reverse("policy", args=["Physics.txt"]))
+    window.press("form.inline button")
+    assert PolicyVersion.objects.filter(name="Physics.txt").order_by("number").last().source == "restore"
+
+
+def test_quotas_many_at_once_and_what_if(window: Window, operator: User, filled: Filled) -> None:
+    window.open(reverse("quotas"))
+    window.fill("quota-0", "5")
+    window.fill("quota-2", "nonsense")
+    window.press("button[name=set]")
+    assert "neither TB" in window.find(".errorlist").text and _quota("T2_A") == 8 * 10**12
+    window.driver.get_log("browser")
+    window.fill("quota-2", "none")
+    window.press("button[name=compare]")
+    assert Comparison.objects.get().question["quotas"] == ["T2_A=5", "T2_B=none"]
+    window.open(reverse("quotas"))
+    window.fill("quota-0", "5")
+    window.press("button[name=set]")
+    assert "1 quota set" in window.text() and _quota("T2_A") == 5 * 10**12
+    assert AuditRecord.objects.get(action="quota.set").before == {"TB": "8"}
+
+
+def _quota(site: str) -> int:
+    snapshot = client.snapshot()
+    quotas = snapshot.named("quotas").collect()
+    return int(quotas.filter(quotas["site"] == site)["quota"].max())
+
+
+def test_a_token_is_shown_once_and_can_be_revoked(window: Window, user: User, filled: Filled) -> None:
+    window.open(reverse("account"))
+    window.fill("service", "crab")
+    window.press("form.ask button")
+    secret = window.find("#secret").text
+    assert tokens.find(secret).user == user and window.faults() == []
+    window.open(reverse("account"))
+    assert secret not in window.driver.page_source
+    window.press("form.inline button")
+    assert ApiToken.objects.get().revoked is not None
+
+
+def test_searching_from_every_page(window: Window, filled: Filled) -> None:
+    window.open("/runs/")
+    window.find(".find input").send_keys("AOD", Keys.ENTER)
+    window.until(lambda: "datasets" in window.text())
+    assert window.faults() == []
+    window.find(".find input").clear()
+    window.find(".find input").send_keys("/Raw/A/RAW", Keys.ENTER)
+    window.until(lambda: "/dataset/" in window.driver.current_url)
+
+
+def test_the_theme_stays_as_chosen(window: Window, filled: Filled) -> None:
+    window.open("/runs/")
+    button = window.find("#theme")
+    for name in ("light", "dark"):
+        button.click()
+        assert button.text == f"Theme: {name}"
+    window.open("/locks/")
+    assert window.driver.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 27)"
+    window.driver.execute_script("localStorage.clear()")
+
+
+def test_the_overview_changes_by_itself_unless_paused(window: Window, filled: Filled) -> None:
+    window.open("/")
+    ask = "htmx.ajax('GET', '/overview/', {source: '#overview', target: '#overview', swap: 'innerHTML'})"
+    DetoxLock.objects.all().delete()
+    window.find(".tiles a").send_keys("")
+    window.driver.execute_script("document.querySelector('.tiles a').focus()")
+    window.driver.execute_script(ask)
+    window.until(lambda: "0\nDetox locks in force" in window.text())
+    assert window.driver.switch_to.active_element.get_attribute("href").endswith("?status=open")
+    window.find("button[data-pause]").click()
+    assert window.find("button[data-pause]").text == "Go on updating"
+    assert window.complaints() == []
