@@ -14,12 +14,12 @@ from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
-from registry.api.strict import Body, Number, Text
+from registry.api.strict import Body, Items, Number, Text
 from registry.api.writing import Call, Resource, listing, operation, route
 from registry.errors import NotThere
 from registry.models import ApiToken, UserDN
 
-TOKENS = by_name(*of_model(ApiToken, "id", "service", "created", "expires", "last_used", "revoked"))
+TOKENS = by_name(*of_model(ApiToken, "id", "service", "scopes", "created", "expires", "last_used", "revoked"))
 
 
 @example(service="production", days=90)
@@ -35,6 +35,10 @@ class TokenWished(Body):
         max_value=36500,
         help_text="until it ends; null: never",
     )
+    scopes = Items(
+        child=Text(), required=False, allow_null=True, default=None, max_length=100,
+        help_text="targets that it is good for changing; null: whatever the user may",
+    )  # fmt: skip
 
 
 class Oneself(serializers.Serializer[Any]):
@@ -42,6 +46,12 @@ class Oneself(serializers.Serializer[Any]):
 
     user = serializers.CharField()
     service = serializers.CharField()
+    method = serializers.CharField(help_text="by what the caller is known: token, certificate, jwt, session")
+    scopes = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="targets that these credentials are good for; null: all",
+    )
     email = serializers.CharField()
     dns = serializers.ListField(child=serializers.CharField())
     rights = serializers.ListField(child=serializers.CharField(), help_text="target:role")
@@ -66,7 +76,8 @@ class WhoAmI(Resource):
         user: Any = call.caller.user
         groups = user.groups.order_by("name").values_list("name", flat=True)
         return {
-            "user": call.caller.name, "service": call.caller.service, "email": user.email, "superuser": user.is_superuser,
+            "user": call.caller.name, "service": call.caller.service, "method": call.caller.method,
+            "scopes": None if call.caller.scopes is None else sorted(call.caller.scopes), "email": user.email, "superuser": user.is_superuser,
             "dns": list(UserDN.objects.filter(user=user).order_by("id").values_list("dn", flat=True)),
             "rights": [name for name in groups if ":" in name and name.split(":")[1] in rights.ROLES],
         }  # fmt: skip
@@ -83,7 +94,7 @@ class Tokens(Resource):
     @operation(body=TokenWished, answer=TokenMade, status=201)
     def create(self, call: Call) -> HttpResponseBase:
         """Make a token for oneself."""
-        row, secret = tokens.create(call.caller.user, call.body["service"], call.body["days"])  # type: ignore[arg-type]
+        row, secret = tokens.create(call.caller.user, call.body["service"], call.body["days"], call.body["scopes"])  # type: ignore[arg-type]
         made = {"id": row.pk, "service": row.service, "expires": row.expires, "secret": secret}
         return Response(made, 201, headers={"Location": f"/api/v1/tokens/{row.pk}", "Cache-Control": "no-store"})
 
