@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+
+from registry.api import answers
 
 PHEDEX = "/phedexdata/"
 _VERSION = "2.2.1"
@@ -41,7 +42,7 @@ def dressed(request: HttpRequest, message: str, data: Any, began: float) -> Http
     """The answer to a call that was done; ``data`` is left out when there is none. ``began``: ``time.monotonic`` of its begin."""
     head = _phedex(request, began) if of_phedex(request) else {"result": "OK", "message": message}
     if isinstance(data, Streamed):
-        return _sent(head, data.pieces, of_phedex(request))
+        return _sent(request, head, data.pieces)
     if of_phedex(request):
         return JsonResponse({"phedex": head | (data if isinstance(data, dict) else {"data": data})})
     return JsonResponse(head if data is None else head | {"data": data})
@@ -52,13 +53,13 @@ def failed(status: HTTPStatus, message: str) -> JsonResponse:
     return JsonResponse({"result": status.phrase, "message": message}, status=status)
 
 
-def _sent(head: dict[str, Any], pieces: Iterator[str], phedex: bool) -> HttpResponseBase:
-    texts = _texts(head, pieces, phedex)
+def _sent(request: HttpRequest, head: dict[str, Any], pieces: Iterator[str]) -> HttpResponseBase:
+    texts = _texts(head, pieces, of_phedex(request))
     # What goes wrong while the first rows are looked for is an error yet; and few rows are an answer of known length.
     first = list(itertools.islice(texts, _FEW + 1))
     if len(first) <= _FEW:
-        return HttpResponse("".join(first), content_type=_JSON)
-    return StreamingHttpResponse((text.encode() for text in itertools.chain(first, texts)), content_type=_JSON)
+        return answers.whole(request, "".join(first).encode(), _JSON, {})
+    return answers.streamed(request, (text.encode() for text in itertools.chain(first, texts)), _JSON, {})
 
 
 def _texts(head: dict[str, Any], pieces: Iterator[str], phedex: bool) -> Iterator[str]:

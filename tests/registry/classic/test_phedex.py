@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import polars as pl
@@ -86,6 +87,10 @@ def test_many_replicas_come_in_pieces_and_are_one_document(monkeypatch, world) -
     pieces = list(answer.streaming_content)
     assert len(pieces) > 6
     assert json.loads(b"".join(pieces)) == {"result": "OK", "message": "", "data": whole}
+    assert "Content-Encoding" not in answer and answer["X-Accel-Buffering"] == "no"
+    answer = Client().get("/data/inventory/blockreplicas", {"dataset": "/*"}, headers={"accept-encoding": "gzip"})
+    assert answer["Content-Encoding"] == "gzip"
+    assert json.loads(gzip.decompress(answer.getvalue()))["data"] == whole
     answer = Client().get("/phedexdata/inventory/blockreplicas", {"dataset": "/*"})
     assert json.loads(answer.getvalue())["phedex"]["block"] == whole["block"]
 
