@@ -72,7 +72,7 @@ def _small_figures(near: ServerBackend, known: pl.DataFrame, limits: dict[str, f
         durable.append(time.perf_counter() - started)
         near.snapshot(at_least=commit.version)
         visible.append(time.perf_counter() - started)
-        bare.append(seconds(_insert))
+        bare.append(seconds(insert))
     figures = []
     for name, share in (("median", 0.5), ("99th percentile", 0.99)):
         yardstick = float(np.quantile(bare, share)) * 1000
@@ -94,7 +94,7 @@ def _many_figures(near: ServerBackend, known: pl.DataFrame) -> list[Figure]:
         started = time.perf_counter()
         times = [took for taken in pool.map(send, sets) for took in taken]
         elapsed = time.perf_counter() - started
-    bare = float(np.median([seconds(_insert) for _ in range(20)])) * 1000
+    bare = float(np.median([seconds(insert) for _ in range(20)])) * 1000
     return [
         Figure(f"small change sets from {SENDERS} senders, time per set", "ms", 1000 * elapsed / len(times), "a bare INSERT", bare),
         Figure(
@@ -114,7 +114,7 @@ def _large_figures(near: ServerBackend, large: ChangeSet, limits: dict[str, floa
     while near.status()["lag"]["tables"]:
         # On SQLite the yardstick would wait for the tables.
         time.sleep(0.1)
-    bare = seconds(lambda: _insert(_size(commit.version)))
+    bare = seconds(lambda: insert(_size(commit.version)))
     work = f"{rows:,} block replicas in one change set"
     return [
         Figure(f"{work}, durable", "s", durable, "a bare INSERT of as many bytes", bare, limits["large"]),
@@ -173,7 +173,7 @@ def _changes() -> ChangeSet:
     return ChangeSet("benchmark", 1)
 
 
-def _insert(size: int = 0) -> None:
+def insert(size: int = 0) -> None:
     """The yardstick: a row, in pieces where it is large, and its COMMIT."""
     from django.db import transaction
 

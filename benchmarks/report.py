@@ -31,6 +31,7 @@ NAMES = {
     "files": "Files in the image",
     "snapshot": "Opening a snapshot in a new process",
     "start": "Start of the server",
+    "injections": "The queue of injections",
 }
 SIZES = (43_000, 430_000)
 KEPT = Path(__file__).with_name("figures.json")
@@ -93,7 +94,7 @@ def run(name: str, datasets: int) -> dict[str, Any]:
 
 def _database(name: str) -> str:
     """Kind of the database that the benchmark ``name`` uses; "" if it has none."""
-    if name not in ("changes", "start"):
+    if name not in ("changes", "start", "injections"):
         return ""
     return urlsplit(os.environ.get("BENCHMARK_DATABASE_URL", "sqlite:///")).scheme
 

@@ -208,8 +208,10 @@ def _check_lfns(frames: Mapping[str, pl.DataFrame], reading: Reading) -> None:
     for table in ("files", "replica_files"):
         if frames[table].is_empty():
             continue
-        frame = frames[table].filter(pl.col("lfn").is_not_null())
-        wrong = frame.select("where", "lfn", what=lfn_mistakes(frame["lfn"])).drop_nulls("what")
+        mistakes = lfn_mistakes(frames[table]["lfn"])
+        if mistakes.null_count() == len(mistakes):
+            continue
+        wrong = frames[table].select("where", "lfn", what=mistakes).drop_nulls()
         for where, lfn, what in wrong.iter_rows():
             reading.wrong(f"{where}.name" if table == "files" else where, f"{lfn[:60]!r} {what}")
 

@@ -15,6 +15,10 @@ PROMISED = {
     "memory": {"memory per block replica", "whole server process per block replica"},
     "files": {"memory per file", "one LFN to its replicas", "one file more: its chunk anew"},
     "snapshot": {"open a snapshot in a new process, first sum over a column", "imports of the process, before"},
+    "injections": {
+        "queue a small document, one client", "apply queued small documents, time per document",
+        "queue a document of 100,000 files", "apply a document of 100,000 files",
+    },
     "start": {"server start from checkpoint to serving", "server start from the database's tables"},
 }
 
