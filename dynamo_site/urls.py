@@ -5,10 +5,12 @@ from django.urls import include, path
 
 from dynamo_site.health import healthz
 from dynamo_site.metrics import metrics
-from registry.access import ANYONE, KNOWN, PUBLIC, STAFF, Access, declared
+from registry.access import ANYONE, STAFF, Access, declared
+from registry.identity.login import to_login
 from registry.urls import fallback
 
 urlpatterns = [
+    *declared(Access(ANYONE), [path("admin/login/", to_login, name="admin-login")]),
     *declared(Access(STAFF, STAFF, note="as Django's permissions say"), [path("admin/", admin.site.urls)]),
     *declared(Access(ANYONE, note="details only by address or token"), [path("healthz", healthz, name="healthz")]),
     *declared(Access(ANYONE, note="by address or token"), [path("metrics", metrics, name="metrics")]),
@@ -16,7 +18,7 @@ urlpatterns = [
     path("", include("registry.urls")),
     path("", include("fileops.api")),
     path("", include("detox.api")),
-    *declared(Access(PUBLIC, KNOWN), [path("", include("dynamo_site.pages.urls"))]),
+    path("", include("dynamo_site.pages.urls")),
 ]
 urlpatterns += fallback  # after all that components add above
 handler400 = "registry.urls.bad_request"

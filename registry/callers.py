@@ -75,6 +75,11 @@ def caller_of(request: HttpRequest) -> Caller:
     return found
 
 
+def looked_up(request: HttpRequest) -> Caller | None:
+    """The caller, if somebody wanted to know."""
+    return getattr(request, _CACHE, None)
+
+
 def _caller(request: HttpRequest) -> Caller:
     address = front.address_of(request)
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-USER = {"on_delete": models.CASCADE}
-
 
 class UserDN(models.Model):
     """A certificate's distinguished name that stands for a user, written ``/DC=org/CN=Ann``."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="dns", **USER)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="dns", on_delete=models.CASCADE)
     dn = models.CharField("DN", max_length=512, unique=True)
 
     class Meta:
@@ -25,7 +23,7 @@ class UserDN(models.Model):
 class TokenSubject(models.Model):
     """Who the tokens (JWT) of a configured issuer stand for: its ``subject`` is this user here."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="token_subjects", **USER)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="token_subjects", on_delete=models.CASCADE)
     issuer = models.CharField(max_length=255, help_text="one of DYNAMO_TOKEN_ISSUERS")
     subject = models.CharField(max_length=255, help_text="the claim sub of its tokens")
     service = models.CharField(max_length=255, blank=True, help_text="what acts under the user with it")
@@ -45,7 +43,7 @@ class ApiToken(models.Model):
     ``scopes``: targets that it is good for changing, such as ``registry``; null: whatever its user may; empty: reading only.
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="api_tokens", **USER)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="api_tokens", on_delete=models.CASCADE)
     service = models.CharField(max_length=255, blank=True)
     scopes = models.JSONField(null=True, blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -65,7 +63,7 @@ class ApiToken(models.Model):
 class RightLimit(models.Model):
     """Limits a user's role on a target to some sites and groups; several rows add up. Without a row the role is for all."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="right_limits", **USER)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="right_limits", on_delete=models.CASCADE)
     role = models.CharField(max_length=64, help_text="e.g. operator")
     target = models.CharField(max_length=64, help_text="e.g. registry")
     sites = models.CharField(max_length=1000, blank=True, help_text="globs, separated by commas; empty: all")
@@ -90,7 +88,9 @@ class DeviceLogin(models.Model):
     created = models.DateTimeField()
     expires = models.DateTimeField(db_index=True)
     polled = models.DateTimeField(null=True, blank=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, related_name="device_logins", **USER)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, related_name="device_logins", on_delete=models.CASCADE
+    )
     denied = models.BooleanField(default=False)
     taken = models.BooleanField(default=False)
 

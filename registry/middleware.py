@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from registry import access
 from registry.api.problems import told
-from registry.callers import answering
+from registry.callers import answering, looked_up
 from registry.classic.addresses import PREFIXES
 from registry.classic.envelope import ENDPOINTS, failure
 from registry.errors import Busy, NotAuthenticated, RegistryError
@@ -37,6 +37,10 @@ class AccessMiddleware:
             access.check(request)
         except RegistryError as error:
             return refused(request, error, classic=view in ENDPOINTS)
+        caller = looked_up(request)
+        if caller is not None and caller.known:
+            # Whoever was let through is the user that pages see, however it is known.
+            request.user = caller.user
         return None
 
 

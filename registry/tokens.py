@@ -36,14 +36,29 @@ def create(
     secret = PREFIX + secrets.token_urlsafe(32)
     now = timezone.now()
     expires = None if days is None else now + timedelta(days=days)
-    named = None if scopes is None else sorted(set(scopes))
-    wrong = sorted(set(named or ()) - set(TARGETS))
-    if wrong:
-        raise Refused(f"there is no scope {wrong[0][:100]!r}; use some of {', '.join(TARGETS)}")
+    named = None if scopes is None else check_scopes(scopes)
     token = ApiToken.objects.create(
         user=user, service=service, digest=_digest(secret), created=now, expires=expires, scopes=named
     )
     return token, secret
+
+
+def check_scopes(scopes: Collection[str]) -> list[str]:
+    """The scopes, each once. Raises Refused for one that there is not."""
+    wrong = sorted(set(scopes) - set(TARGETS))
+    if wrong:
+        raise Refused(f"there is no scope {wrong[0][:100]!r}; use some of {', '.join(TARGETS)}")
+    return sorted(set(scopes))
+
+
+def told(token: ApiToken) -> dict[str, object]:
+    """The token for the audit log."""
+    return {
+        "user": token.user.get_username(),
+        "service": token.service,
+        "scopes": token.scopes,
+        "expires": token.expires,
+    }
 
 
 def find(secret: str) -> ApiToken:

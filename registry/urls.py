@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 from django.views import defaults
@@ -16,6 +16,7 @@ from registry.classic import applock, inventory, locks, phedex, phedex_requests,
 from registry.classic.addresses import PREFIXES, classic
 from registry.classic.envelope import View, failed, failure
 from registry.errors import NotThere
+from registry.identity.login import login
 
 _LOCKS = {"lock": locks.lock, "unlock": locks.unlock, "list": locks.list_locks, "set": locks.set_locks}
 CLASSIC: dict[str, View] = {
@@ -52,7 +53,7 @@ CLASSIC: dict[str, View] = {
 urlpatterns = [
     *classic(CLASSIC),
     *declared(Access(ANYONE, ANYONE), [
-        path("login/", LoginView.as_view(template_name="registry/login.html"), name="login"),
+        path("login/", login, name="login"),
         path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
     ]),
 ]  # fmt: skip

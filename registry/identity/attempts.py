@@ -1,6 +1,7 @@
-"""Bounds on guessing: after some failures a name, or an address, has to wait; the wait doubles with every further one.
+"""Bounds on guessing: after some failures whoever tries has to wait, and the wait doubles with every further one.
 
-Counted in the database, for all web processes together. A success forgets the failures of the name, not those of the address.
+Counted in the database, for all web processes together: by name and address, by address, and by name alone, which takes many
+more, so that nobody locks others out easily. A success forgets the failures of the name from that address.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from django.utils import timezone
 from registry.errors import Busy
 from registry.models import FailedLogins
 
-_FREE = {"name": 5, "address": 50}
+_FREE = {"both": 5, "address": 50, "name": 100}
 """Failures that cost no wait. An address may stand for a whole institute."""
 _FIRST, _LONGEST = timedelta(seconds=2), timedelta(minutes=15)
 _FORGOTTEN = timedelta(hours=24)
@@ -43,9 +44,9 @@ def failed(name: str, address: str) -> None:
         _count(who, now)
 
 
-def succeeded(name: str) -> None:
-    """Forget the failures of ``name``."""
-    FailedLogins.objects.filter(who=_keys(name, "")[0]).delete()
+def succeeded(name: str, address: str) -> None:
+    """Forget the failures of ``name`` from ``address``."""
+    FailedLogins.objects.filter(who=_keys(name, address)[0]).delete()
 
 
 def forget_old(now: datetime) -> int:
@@ -67,7 +68,7 @@ def _count(who: str, now: datetime) -> None:
 def _keys(name: str, address: str) -> Sequence[str]:
     # Names are as long and as odd as people type them.
     digest = hashlib.sha256(name.strip().casefold().encode(errors="replace")).hexdigest()
-    return [f"name:{digest}", f"address:{address[:150]}"]
+    return [f"both:{digest}:{address[:100]}", f"address:{address[:100]}", f"name:{digest}"]
 
 
 def _wait(row: FailedLogins) -> timedelta:
