@@ -33,6 +33,7 @@ _HISTORY = (
     Parameter("upto", default="0h"), Parameter("exit_code", default="0"),
 )  # fmt: skip
 _ENTITIES = {"dest": "destination", "src": "source", "link": "link"}
+_UNIT_OF = {"volume": " GB", "number": "", "rate": " GB/s"}
 _YAXIS = {"volume": "volume (GB)", "number": "files", "rate": "rate (GB/s)", "cumulative": "cumulative volume (GB)"}
 
 
@@ -79,6 +80,8 @@ def held_detail(call: Call) -> list[dict[str, Any]]:
     elif call["reason"]:
         rows = rows.filter(reason=call["reason"])
     found = list(rows[:_MOST])
+    if len(found) == _MOST:
+        call.message = f"only the first {_MOST} are shown; ask for a site or a reason"
     tried: dict[int, list[dict[str, Any]]] = {}
     failed = Attempt.objects.filter(subscription__in=[row.pk for row in found]).order_by("id")
     for number, source, code in failed.values_list("subscription", "source", "exit_code"):
@@ -169,12 +172,14 @@ def _heading(
     totals = [
         sum(point["y_value"] for point in points) for points in zip(*(row["data"] for row in series), strict=True)
     ]
+    seconds = (until - since).total_seconds()
     if not totals:
         summary = "nothing"
-    elif graph in ("volume", "number"):
-        summary = f"Total: {sum(totals):.3f}"
+    elif graph == "cumulative":
+        summary = f"Total: {totals[-1]:.3f} GB, Avg Rate: {totals[-1] / seconds:.3f} GB/s"
     else:
-        summary = f"Min: {min(totals):.3f}, Max: {max(totals):.3f}, Avg: {sum(totals) / len(totals):.3f}, Last: {totals[-1]:.3f}"
+        numbers = {"Min": min(totals), "Max": max(totals), "Avg": sum(totals) / len(totals), "Last": totals[-1]}
+        summary = ", ".join(f"{name}: {number:.3f}{_UNIT_OF[graph]}" for name, number in numbers.items())
     return {
         "title": f"{'Transfers' if operation == 'copy' else 'Deletions'}: {graph}",
         "subtitle": f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC", "yaxis_label": _YAXIS[graph],

@@ -15,6 +15,7 @@ from registry.errors import NotThere
 from registry.models import Injection
 
 _ADMIN = ("admin", "inventory")
+_STATUSES = ("dataset_status", "site_status")
 _MOST_PATTERNS = 200  # of one category; each is tried on every value
 
 
@@ -42,11 +43,28 @@ def _statistic(function: Callable[..., dict[str, Any]], *more: Parameter) -> Vie
 
     @endpoint(*parameters, *(Parameter(name, "patterns", most=_MOST_PATTERNS) for name in statistics.CATEGORIES))
     def view(call: Call) -> dict[str, Any]:
-        constraints = {name: call[name] for name in statistics.CATEGORIES if call[name] is not None}
-        return function(client.snapshot(), constraints=constraints, **{one.name: call[one.name] for one in parameters})
+        constraints = {
+            name: [_either_case(value) for value in call[name]] if name in _STATUSES else call[name]
+            for name in statistics.CATEGORIES
+            if call[name] is not None
+        }
+        found = function(client.snapshot(), constraints=constraints, **{one.name: call[one.name] for one in parameters})
+        return _lowered(found) if call["list_by"] in _STATUSES else found
 
     view.__doc__ = function.__doc__
     return view
+
+
+def _either_case(expression: str) -> str:
+    return expression if expression == statistics.NO_VALUE else f"(?i:{expression})"
+
+
+def _lowered(found: dict[str, Any]) -> dict[str, Any]:
+    """The statistic with its keys as clients know statuses."""
+    for row in found["content"]:
+        for entry in row.get("usage", [row]):
+            entry["key"] = entry["key"].lower()
+    return found | {"keys": [key.lower() for key in found["keys"]]} if "keys" in found else found
 
 
 _PHYSICAL = Parameter("physical", "boolean", default=True)

@@ -10,7 +10,7 @@ import polars as pl
 from inventory.partitions import definitions, occupancy
 from inventory.schema import NO_GROUP_ID
 from inventory.snapshot import Snapshot
-from registry.classic.rendering import encoded, joined
+from registry.classic.rendering import encoded, joined, lower
 from registry.classic.replicas import datasets_of, groups_of
 from registry.naming import matches
 
@@ -26,7 +26,7 @@ def datasets(snapshot: Snapshot, patterns: Sequence[str]) -> Iterator[str]:
             sums.agg(pl.col("size", "num_files").sum()), on="dataset_id", how="left", maintain_order="left"
         )
         numbers = pl.col("size", "num_files").fill_null(0)
-        shown = encoded("name", numbers, pl.col("status").cast(pl.String), pl.col("data_type").alias("type"))
+        shown = encoded("name", numbers, lower("status"), pl.col("data_type").alias("type"))
         yield joined(rows.select(shown).to_series())
 
 
@@ -39,7 +39,7 @@ def groups(snapshot: Snapshot, patterns: Sequence[str] | None) -> Rows:
 
 def sites(snapshot: Snapshot, patterns: Sequence[str] | None, partitions: Sequence[str] | None) -> Rows:
     """Sites that match, with quota and usage (TB) in the partitions that match, and in all simple ones with a quota together."""
-    wanted = ["name", "host", pl.col("storage_type").cast(pl.String), pl.col("status").cast(pl.String)]
+    wanted = ["name", "host", lower("storage_type"), lower("status")]
     chosen = snapshot.frame("sites").select(wanted).sort("name")
     chosen = chosen if patterns is None else chosen.filter(matches("name", patterns))
     usage = _usage(snapshot).filter(pl.col("site").is_in(chosen["name"].implode()))

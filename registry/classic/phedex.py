@@ -12,7 +12,7 @@ from inventory.paths import PathError, lfn_mistakes, pfns
 from inventory.schema import MAX_LFN
 from inventory.snapshot import Snapshot
 from registry.classic.envelope import Call, Parameter, Streamed, endpoint
-from registry.classic.rendering import listed
+from registry.classic.rendering import listed, lower
 from registry.classic.replicas import ReplicaFilter, block_replicas, sites_of
 from registry.classic.subscriptions import subscriptions
 from registry.errors import Refused
@@ -67,7 +67,7 @@ def nodes(call: Call) -> dict[str, Any]:
     sites = client.snapshot().frame("sites").sort("name")
     if call["node"] is not None:
         sites = sites.filter(matches("name", call["node"]))
-    kind, technology = pl.col("storage_type").cast(pl.String).alias("kind"), pl.lit("").alias("technology")
+    kind, technology = lower("storage_type").alias("kind"), pl.lit("").alias("technology")
     return {"node": sites.select("name", kind, technology, id="site_id", se="host").to_dicts()}
 
 

@@ -24,6 +24,11 @@ def yes_no(condition: pl.Expr) -> pl.Expr:
     return pl.when(condition).then(pl.lit("y")).otherwise(pl.lit("n"))
 
 
+def lower(column: str) -> pl.Expr:
+    """A status or kind as clients know it; policies, and this inventory, write them in capitals."""
+    return pl.col(column).cast(pl.String).str.to_lowercase()
+
+
 def joined(rows: pl.Series) -> str:
     """The JSON texts with commas between."""
     return ", ".join(rows.to_list())

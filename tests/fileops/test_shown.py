@@ -181,7 +181,10 @@ def test_transfer_history_for_classic_clients(
     (series,) = get("transfers/history", graph=graph, **parameters)
     assert sum(point["y_value"] for point in series["data"]) == pytest.approx(total)
     assert series["name"] == ("A → C" if "entity" in parameters else "C")
-    assert series["summary_string"].startswith("Total: ")
+    unit = " GB" if graph == "volume" else ""
+    assert re.fullmatch(
+        rf"Min: 0\.000{unit}, Max: \S+{unit}, Avg: \S+{unit}, Last: \S+{unit}", series["summary_string"]
+    )
     times = [point["time"] for point in series["data"]]
     assert times == sorted(times)
     assert len(times) >= 10
@@ -192,6 +195,7 @@ def test_cumulative_history_never_falls(world: World, inventory: TestInventory) 
     values = [point["y_value"] for point in series["data"]]
     assert values == sorted(values)
     assert values[-1] == pytest.approx(30_009e-9)
+    assert series["summary_string"] == "Total: 0.000 GB, Avg Rate: 0.000 GB/s"
 
 
 def test_history_without_anything_has_its_heading(world: World, inventory: TestInventory) -> None:

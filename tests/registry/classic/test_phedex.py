@@ -164,7 +164,7 @@ def test_nodes(nodes) -> None:
     expected = {
         "name": "T1_XX_MSS",
         "id": nodes["T1_XX_MSS"],
-        "kind": "MSS",
+        "kind": "mss",
         "se": "tape.example.org",
         "technology": "",
     }
