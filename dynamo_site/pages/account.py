@@ -25,6 +25,10 @@ class TokenForm(forms.Form):
     service = forms.CharField(
         label="For", required=False, max_length=100, help_text="The program that uses it: locks and requests note it."
     )
+    scopes = forms.MultipleChoiceField(
+        label="Good for changing", required=False, choices=[(name, name) for name in tokens.TARGETS], widget=forms.CheckboxSelectMultiple,
+        help_text="Of what you may yourself. None: it is for reading only.",
+    )  # fmt: skip
     days = forms.TypedChoiceField(label="Holds for", choices=_DAYS, coerce=int, initial=90)
 
 
@@ -37,13 +41,15 @@ def account(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
-                made, secret = tokens.create(user, form.cleaned_data["service"], form.cleaned_data["days"])
+                made, secret = tokens.create(
+                    user, form.cleaned_data["service"], form.cleaned_data["days"], form.cleaned_data["scopes"]
+                )
                 audit.record(
                     caller_of(request),
                     "token.make",
                     f"token {made.pk} of {user.get_username()}",
                     None,
-                    {"service": made.service, "expires": made.expires},
+                    {"service": made.service, "expires": made.expires, "scopes": made.scopes},
                 )
             form = TokenForm()
         except EXPECTED as error:

@@ -15,10 +15,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Section:
-    """Pages that belong together."""
+    """Pages that belong together; ``right`` (role, target): only who has it sees them in the menu."""
 
     label: str
     entries: tuple[Entry, ...]
+    right: tuple[str, str] | None = None
 
     @property
     def names(self) -> frozenset[str]:
@@ -26,8 +27,8 @@ class Section:
         return frozenset(entry.name for entry in self.entries)
 
 
-def _section(label: str, *entries: tuple[str, str]) -> Section:
-    return Section(label, tuple(Entry(*entry) for entry in entries))
+def _section(label: str, *entries: tuple[str, str], right: tuple[str, str] | None = None) -> Section:
+    return Section(label, tuple(Entry(*entry) for entry in entries), right)
 
 
 MENU = (
@@ -42,5 +43,6 @@ MENU = (
         ("dealer-rules", "Enforcer rules"), ("policies", "Policies"),
     ),
     _section("Files", ("files", "Queue"), ("activity", "Activity"), ("checks", "Consistency")),
-    _section("Work", ("runs", "Runs"), ("sources", "Sources")),
+    _section("Work", ("runs", "Runs"), ("applications", "Applications"), ("sequences", "Sequences"), ("sources", "Sources")),
+    _section("People", ("users", "Users and rights"), ("audit", "Audit log"), right=("admin", "registry")),
 )  # fmt: skip

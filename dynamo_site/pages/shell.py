@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.paginator import Page, Paginator
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
@@ -13,6 +14,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.http import urlencode
 
 from dynamo_site.pages.navigation import MENU
+from registry import rights
 
 PER_PAGE = 50
 _LARGEST_ID = 2**63 - 1
@@ -58,8 +60,9 @@ def page_number(request: HttpRequest) -> int:
 
 
 def menu(request: HttpRequest) -> dict[str, Any]:
-    """The menu, for all templates (a context processor)."""
-    return {"menu": MENU}
+    """The menu of whoever looks, for all templates (a context processor)."""
+    user = getattr(request, "user", AnonymousUser())
+    return {"menu": [part for part in MENU if part.right is None or rights.has(user, *part.right)]}
 
 
 def query(request: HttpRequest, **changes: Any) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from dynamo_site.pages import plot
 from dynamo_site.pages.bars import Bar, stacked
-from dynamo_site.pages.shell import page, query
+from dynamo_site.pages.shell import page
 from inventory import client, statistics
 from inventory.snapshot import Snapshot
 from inventory.units import volume
@@ -25,10 +27,11 @@ def show(request: HttpRequest) -> HttpResponse:
     kind, by = request.GET.get("statistic", "size"), request.GET.get("list_by", "data_type")
     kind = kind if kind in KINDS else "size"
     constraints = {name: request.GET.get(name, "").split() for name in statistics.CATEGORIES}
+    physical = request.GET.get("physical", "y") != "n"
     snapshot, error = client.snapshot(), ""
     answer: dict[str, Any] = {"statistic": kind, "content": []}
     try:
-        answer = _asked(snapshot, kind, by, constraints)
+        answer = _asked(snapshot, kind, by, constraints, physical)
     except statistics.StatisticsError as mistake:
         error = str(mistake)
     return page(
@@ -36,14 +39,27 @@ def show(request: HttpRequest) -> HttpResponse:
         by=by, categories=[(name, " ".join(values)) for name, values in constraints.items()], inventory_version=snapshot.version,
         rows=_ROWS[kind](answer), num_rows=len(answer["content"]), shown=_SHOWN,
         keys=[(key, plot.colour(rank)) for rank, key in enumerate(answer.get("keys", [])[:plot.COLOURS])],
-        api=query(request, statistic=None),
+        api=_address(kind, by, constraints, physical), physical=physical,
     )  # fmt: skip
 
 
-def _asked(snapshot: Snapshot, kind: str, by: str, constraints: dict[str, list[str]]) -> dict[str, Any]:
-    return {"size": statistics.size, "replication": statistics.replication, "usage": statistics.usage}[kind](
-        snapshot, by, constraints
-    )  # fmt: skip
+def _asked(
+    snapshot: Snapshot, kind: str, by: str, constraints: dict[str, list[str]], physical: bool
+) -> dict[str, Any]:  # fmt: skip
+    if kind == "replication":
+        return statistics.replication(snapshot, by, constraints)
+    return {"size": statistics.size, "usage": statistics.usage}[kind](snapshot, by, constraints, physical)
+
+
+def _address(kind: str, by: str, constraints: dict[str, list[str]], physical: bool) -> str:
+    """The same query in the API, which has it as CSV, Parquet and the like, too."""
+    asked: list[tuple[str, str]] = [
+        ("list_by", by),
+        *((name, one) for name, many in constraints.items() for one in many),
+    ]
+    if kind != "replication" and not physical:
+        asked.append(("physical", "n"))
+    return f"{reverse(f'v1-statistics-{kind}')}?{urlencode(asked)}"
 
 
 def _sizes(answer: dict[str, Any]) -> list[tuple[str, Bar, str]]:

@@ -21,3 +21,9 @@ def query(context: template.Context, **changes: Any) -> str:
 def item(mapping: dict[str, Any], key: str) -> Any:
     """The value of a key that is only known in the template; None where there is none."""
     return mapping.get(key)
+
+
+@register.filter
+def pairs(mapping: dict[str, Any] | None) -> list[tuple[str, Any]]:
+    """Names and values; a template would take ``.items`` for a key of that name."""
+    return list((mapping or {}).items())

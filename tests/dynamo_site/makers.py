@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def addresses(filled: Filled) -> list[str]:
         "groups",
         "policies",
         "search",
+        "sequences",
+        "applications",
     )
     return [
         *(reverse(name) for name in lists), *(reverse(name, args=[number]) for name, number in of.items()),
@@ -63,7 +66,7 @@ def forms(filled: Filled) -> list[str]:
     return [
         reverse("ask-copy") + "?items=/Old/A/AOD", reverse("ask-deletion"), reverse("lock") + "?item=/Old/A/AOD", reverse("quotas"),
         reverse("account"), reverse("detox-compare"), reverse("policy-edit", args=["Physics.txt"]), reverse("policy-new"),
-        reverse("request", args=[filled.waiting]), reverse("locks"),
+        reverse("request", args=[filled.waiting]), reverse("locks"), reverse("audit"), reverse("users"), reverse("user", args=[User.objects.order_by("pk").first().pk]),
     ]  # fmt: skip
 
 

@@ -45,10 +45,10 @@ def log_in(window: Window) -> Callable[[User], User]:
 
 @pytest.fixture
 def operator(window: Window, log_in: Callable[[User], User]) -> User:
-    """Somebody who may operate everything."""
+    """Somebody who may operate everything, and hands out rights on the registry."""
     user = User.objects.create_user("olga", password="secret")
     for target in _OPERATOR_OF:
-        rights.grant(user, "operator", target)
+        rights.grant(user, "admin" if target == "registry" else "operator", target)
     return log_in(user)
 
 

@@ -106,9 +106,12 @@ def test_editing_a_policy_with_completion_check_and_what_if(window: Window, oper
     assert Comparison.objects.get().author == "olga"
     window.driver.back()
     window.open(reverse("policy-edit", args=["Physics.txt"]))
-    window.fill("policy", text.replace("Dismiss\n", "Protect dataset.usage_rank > 100000\nDismiss\n").rpartition("\n")[0])
+    window.fill(
+        "policy", text.replace("Dismiss\n", "Protect dataset.usage_rank > 100000\nDismiss\n").rpartition("\n")[0]
+    )
     window.fill("comment", "keep what is used")
     window.press("form.ask button:not([formaction])")
+    assert "is in force" in window.text(), window.text()
     saved = PolicyVersion.objects.get(name="Physics.txt", source="page")
     assert saved.author == "olga" and "is in force" in window.text()
     window.open(reverse("policy-changes", args=["Physics.txt"]))

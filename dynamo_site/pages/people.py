@@ -1,0 +1,197 @@
+"""Users with their rights, granting and taking away; and the audit log. For administrators of the registry."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dynamo_site.pages.acting import EXPECTED, blank, text_of
+from dynamo_site.pages.shell import existing, page, shown
+from registry import audit, rights
+from registry.audit_models import AuditRecord
+from registry.callers import caller_of
+from registry.errors import Denied, Refused
+from registry.models import RightLimit
+
+_COLUMNS = ("time", "user", "roles", "method", "service", "address", "action", "target", "before", "after")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class RightForm(forms.Form):
+    """A role on a target, with where it holds."""
+
+    role = forms.ChoiceField(choices=[(name, name) for name in rights.ROLES])
+    target = forms.ChoiceField(label="On", choices=[(name, name) for name in rights.TARGETS])
+    sites = forms.CharField(
+        label="Only at sites",
+        required=False,
+        max_length=1000,
+        help_text="Globs, separated by commas; empty: all.",
+        widget=blank(forms.TextInput()),
+    )
+    groups = forms.CharField(
+        label="Only for groups",
+        required=False,
+        max_length=1000,
+        help_text="Globs, separated by commas; empty: all.",
+        widget=blank(forms.TextInput()),
+    )
+
+
+@require_safe
+def users(request: HttpRequest) -> HttpResponse:
+    """Everybody with an account, by a part of the name."""
+    text = request.GET.get("q", "").strip()
+    rows = User.objects.prefetch_related("groups", "dns", "right_limits").order_by("username")
+    if text:
+        rows = rows.filter(
+            Q(username__icontains=text)
+            | Q(email__icontains=text)
+            | Q(dns__dn__icontains=text)
+            | Q(groups__name__icontains=text)
+        ).distinct()
+    return page(request, "users", "users", None, rows=shown(request, rows), text=text)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def user(request: HttpRequest, number: int) -> HttpResponse:
+    """One user; sent, a role is granted or taken away."""
+    row = existing(User.objects.prefetch_related("groups", "dns", "right_limits"), number)
+    taking = "take" in request.POST
+    form = RightForm(request.POST if request.method == "POST" and not taking else None, initial={"role": "operator"})
+    if request.method == "POST" and (taking or form.is_valid()):
+        try:
+            _take(request, row) if taking else _grant(request, row, form.cleaned_data)
+        except (EXPECTED, Denied) as error:
+            form.add_error(None, text_of(error)) if form.is_bound else None
+            return _shown(request, row, form, text_of(error))
+        return redirect("user", number=row.pk)
+    return _shown(request, row, form)
+
+
+def _shown(request: HttpRequest, row: User, form: RightForm, refused: str = "") -> HttpResponse:
+    roles = sorted(name for name in row.groups.values_list("name", flat=True) if ":" in name)
+    limits = [(limit, f"{limit.target}:{limit.role}") for limit in row.right_limits.all()]
+    status = 400 if form.errors or refused else 200
+    recent = AuditRecord.objects.filter(Q(user=row.username) | Q(target=row.username))[:20]
+    return page(
+        request,
+        "users",
+        "user",
+        None,
+        status,
+        row=row,
+        form=form,
+        roles=roles,
+        limits=limits,
+        refused=refused,
+        recent=recent,
+    )
+
+
+@transaction.atomic
+def _grant(request: HttpRequest, row: User, given: dict[str, Any]) -> None:
+    caller, right = caller_of(request), f"{given['target']}:{given['role']}"
+    _require_admin(request, given["target"])
+    granted = rights.grant(row, given["role"], given["target"])
+    if given["sites"] or given["groups"]:
+        if not granted and not row.right_limits.filter(role=given["role"], target=given["target"]).exists():
+            raise Refused(f"{row.username} has {right} everywhere: take it away first, then grant it with limits")
+        RightLimit.objects.get_or_create(
+            user=row, role=given["role"], target=given["target"], sites=given["sites"], groups=given["groups"]
+        )
+    elif not granted:
+        raise Refused(f"{row.username} has {right} already")
+    audit.record(
+        caller, "right.grant", row.username, None, {"right": right, "sites": given["sites"], "groups": given["groups"]}
+    )
+
+
+@transaction.atomic
+def _take(request: HttpRequest, row: User) -> None:
+    target, _, role = request.POST.get("take", "").partition(":")
+    _require_admin(request, target)
+    if rights.revoke(row, role, target):
+        audit.record(caller_of(request), "right.revoke", row.username, {"right": f"{target}:{role}"}, None)
+
+
+def _require_admin(request: HttpRequest, target: str) -> None:
+    """Nobody hands on more than they have."""
+    rights.require(caller_of(request), "admin", target)
+
+
+@require_safe
+def log(request: HttpRequest) -> HttpResponseBase:
+    """The audit log by user, action, target and day; ``format=csv``: all of it that was chosen, as a file."""
+    chosen = {name: request.GET.get(name, "").strip() for name in ("user", "action", "target", "since", "until")}
+    rows = _chosen(chosen)
+    if request.GET.get("format") == "csv":
+        return _as_csv(rows)
+    actions = AuditRecord.objects.order_by("action").values_list("action", flat=True).distinct()
+    return page(request, "audit", "audit", None, rows=shown(request, rows), chosen=chosen, actions=actions)
+
+
+def _chosen(chosen: dict[str, str]) -> QuerySet[AuditRecord]:
+    rows = AuditRecord.objects.all()
+    for name in ("user", "action"):
+        rows = rows.filter(**{name: chosen[name]}) if chosen[name] else rows
+    if chosen["target"]:
+        rows = rows.filter(target__contains=chosen["target"])
+    if since := _begin(chosen["since"]):
+        rows = rows.filter(time__gte=since)
+    if until := _begin(chosen["until"]):
+        rows = rows.filter(time__lt=until + timedelta(days=1))
+    return rows
+
+
+def _begin(text: str) -> datetime | None:
+    """Begin of a day as the browser writes it; None for what is none."""
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError:
+        return None
+
+
+class _Echo:
+    """What a csv.writer writes to: it gives each line back."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _as_csv(rows: QuerySet[AuditRecord]) -> StreamingHttpResponse:
+    writer = csv.writer(_Echo())
+
+    def lines() -> Iterator[str]:
+        yield writer.writerow(_COLUMNS)
+        for row in rows.iterator(chunk_size=1000):
+            yield writer.writerow([_cell(getattr(row, name)) for name in _COLUMNS])
+
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    return StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _cell(value: Any) -> str:
+    """A value as text that no spreadsheet takes for a formula."""
+    text = (
+        ""
+        if value is None
+        else value
+        if isinstance(value, str)
+        else value.isoformat()
+        if isinstance(value, datetime)
+        else json.dumps(value)
+    )
+    return f"'{text}" if text.startswith(_FORMULA) else text
