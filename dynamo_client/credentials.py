@@ -6,6 +6,7 @@ import os
 import ssl
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dynamo_client.configuration import Configuration, token_file
 from dynamo_client.errors import Misconfigured
@@ -60,6 +61,14 @@ def others_can_read(path: Path) -> bool:
         return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
     except OSError:
         return False
+
+
+def in_the_clear(configuration: Configuration) -> bool:
+    """Whether a token would go over a network without encryption."""
+    address = urlsplit(configuration.url)
+    host = address.hostname or ""
+    local = host == "localhost" or host.startswith("127.") or host == "::1"
+    return address.scheme == "http" and not local and bool(bearer_token(configuration))
 
 
 def tls(configuration: Configuration) -> ssl.SSLContext | bool:

@@ -20,6 +20,7 @@ class Caller(Record):
     user: str = ""
     service: str = ""
     method: str = ""
+    scopes: tuple[str, ...] | None = None
     email: str = ""
     dns: tuple[str, ...] = ()
     rights: tuple[str, ...] = ()
@@ -307,24 +308,23 @@ class LogLine(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Server(Record):
-    """A server of the inventory, with how far it is behind."""
+    """A part of the installation: whether it is well, and if not what is wrong; ``facts`` as it tells them."""
 
     name: str = ""
-    host: str = ""
-    role: str = ""
-    state: str = ""
-    version: int | None = None
-    lag: float | None = None
-    seen: datetime | None = None
+    ok: bool = False
+    detail: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Token(Record):
-    """A bearer token of one's own; ``secret`` is told once, when it is made."""
+    """A bearer token of one's own; ``secret`` is told once, when it is made. ``scopes``: targets that it
+    is good for changing (None: whatever the user may).
+    """
 
     id: int = 0
     service: str = ""
-    scopes: tuple[str, ...] = ()
+    scopes: tuple[str, ...] | None = None
     created: datetime | None = None
     expires: datetime | None = None
     last_used: datetime | None = None

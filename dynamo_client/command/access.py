@@ -12,7 +12,7 @@ from dynamo_client.command.output import Column
 from dynamo_client.credentials import forget_token, store_token
 
 _CALLER = (
-    Column("User", lambda row: row.user), Column("Service", lambda row: row.service), Column("Recognised by", lambda row: row.method),
+    Column("User", lambda row: row.user), Column("Service", lambda row: row.service), Column("Known by", lambda row: row.method), Column("Scopes", lambda row: row.scopes),
     Column("Rights", lambda row: ("everything",) if row.superuser else row.rights), Column("E-mail", lambda row: row.email),
     Column("DN", lambda row: row.dns),
 )  # fmt: skip
@@ -78,8 +78,9 @@ def create(
     days: Annotated[float | None, typer.Option(help="Days until it ends (none: as the server has it).")] = None,
     service: Annotated[str, typer.Option(help="What acts under your name with it.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option(help="What it may do; repeat for more (none: what you may).")
+        list[str] | None, typer.Option(help="Target that it may change; repeat for more (none: what you may).")
     ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="It may change nothing.")] = False,
 ) -> None:
     """Make a bearer token. Its secret is shown this once, on standard output.
 
@@ -87,7 +88,7 @@ def create(
 
         dynamo token create --days 365 --service production > secret
     """
-    made = desk.dynamo.create_token(days=days, service=service, scopes=tuple(scope or ()))
+    made = desk.dynamo.create_token(days=days, service=service, scopes=[] if read_only else scope)
     if desk.out.form:
         desk.out.one(made, (*_TOKENS, Column("Secret", lambda row: row.secret)))
         return

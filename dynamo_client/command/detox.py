@@ -140,7 +140,7 @@ def simulate(
     if by not in ("site", "dataset"):
         raise typer.BadParameter(f"{by}: choose site or dataset", param_hint="--by")
     answer = desk.dynamo.simulate(
-        subject, policy=text, policy_file=policy and policy.name, quotas=quota, statuses=status, locks=lock, unlocks=unlock,
+        subject, policy=text, quotas=quota, statuses=status, locks=lock, unlocks=unlock,
         cycle=number,
     )  # fmt: skip
     if not desk.out.form:

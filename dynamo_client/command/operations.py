@@ -21,9 +21,8 @@ _DELETIONS = tuple(
 )
 _HELD = (*_TRANSFERS[:2], Column("Reason", lambda row: row.reason), *_TRANSFERS[2:])
 _SERVERS = (
-    Column("Server", lambda row: row.name), Column("Role", lambda row: row.role), Column("State", lambda row: row.state),
-    Column("Host", lambda row: row.host), Column("Version", lambda row: row.version), Column("Lag", lambda row: row.lag),
-    Column("Seen", lambda row: row.seen),
+    Column("Part", lambda row: row.name), Column("Well", lambda row: row.ok), Column("Detail", lambda row: row.detail),
+    Column("Facts", lambda row: row.facts),
 )  # fmt: skip
 
 
@@ -41,12 +40,12 @@ def transfers(
     deletions: Annotated[bool, typer.Option("--deletions", "-D", help="Deletions of files instead of copies.")] = False,
     limit: Limit = None,
 ) -> None:
-    """List copies (or deletions) of files that are under way or wait.
+    """List copies (or deletions) of files, the newest first; `--state` chooses those that wait, are under way, held, done.
 
     Examples:
 
         dynamo transfers --site T2_US_MIT
-        dynamo transfers --deletions --json
+        dynamo transfers --state held --deletions --json
     """
     if deletions:
         desk.out.rows(desk.dynamo.deletions(site=site, state=state), _DELETIONS, "no deletions")
@@ -72,7 +71,7 @@ def held(
 
 
 def servers(desk: Desk) -> None:
-    """List the servers: what each does, and how far it is behind.
+    """List the parts of the installation: whether each is well, and what is wrong.
 
     Example:
 

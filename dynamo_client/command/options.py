@@ -15,7 +15,7 @@ import typer
 
 from dynamo_client.command.output import Output
 from dynamo_client.configuration import Settings, token_file
-from dynamo_client.credentials import others_can_read
+from dynamo_client.credentials import in_the_clear, others_can_read
 from dynamo_client.dynamo import Dynamo
 from dynamo_client.errors import DynamoError
 
@@ -38,6 +38,8 @@ class Desk:
         place = token_file(client.configuration)
         if client.configuration.token is None and others_can_read(place):
             self.out.say(f"warning: others can read your token in {place}; chmod 600 it")
+        if in_the_clear(client.configuration):
+            self.out.say(f"warning: your token goes to {client.url} not encrypted; use https")
         return client
 
     def close(self) -> None:

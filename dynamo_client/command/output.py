@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from itertools import chain, islice
 from typing import Any
 
@@ -24,6 +25,7 @@ from dynamo_client.decoding import Record
 
 MOST_AT_A_TERMINAL = 1000
 _NUMERIC = int | float
+_NARROWEST, _PADDING = 16, 2
 _BAD = {"failed", "rejected", "held", "refused", "killed", "down", "expired", "notfound", "authfailed"}
 _GOOD = {"completed", "done", "ready", "applied", "leading", "following"}
 
@@ -47,6 +49,10 @@ class Output:
     def __init__(self, form: str = "", limit: int | None = None) -> None:
         self.form = form
         self.terminal = sys.stdout.isatty()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                # A character that the other side does not know is no reason to end.
+                stream.reconfigure(errors="replace")
         self._limit = limit
         self.screen = Console(highlight=False, soft_wrap=False)
         self.notes = Console(stderr=True, highlight=False)
@@ -84,11 +90,7 @@ class Output:
             for title, value in pairs:
                 self.line(f"{title.lower()}\t{text.harmless(text.told(value))}")
             return
-        grid = Table.grid(padding=(0, 2))
-        for title, value in pairs:
-            if value not in (None, "", (), [], {}):
-                grid.add_row(Text(title, style="bold"), _styled(value))
-        self.screen.print(grid)
+        self._pairs(pairs)
 
     def table_of(
         self,
@@ -106,16 +108,15 @@ class Output:
 
     def json(self, value: Any) -> None:
         """A value of the server's as it came."""
-        self.line(json.dumps(value, indent=2, ensure_ascii=False))
+        self.line(json.dumps(value, indent=2, ensure_ascii=_ascii()))
 
     def json_line(self, value: Any) -> None:
         """A value of the server's in one line, for what comes bit by bit."""
-        self.line(json.dumps(value, ensure_ascii=False))
+        self.line(json.dumps(value, ensure_ascii=_ascii()))
 
     def line(self, content: str) -> None:
-        """A line on standard output; a character that it does not know is replaced."""
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(content.encode(encoding, "replace").decode(encoding) + "\n")
+        """A line on standard output."""
+        sys.stdout.write(content + "\n")
 
     def say(self, content: str) -> None:
         """A line for people, apart from the data: on standard error."""
@@ -136,7 +137,7 @@ class Output:
         before = "["
         for row in rows:
             self.line(before)
-            sys.stdout.write(json.dumps(row, ensure_ascii=False))
+            sys.stdout.write(json.dumps(row, ensure_ascii=_ascii()))
             before = ","
         self.line("[]" if before == "[" else "\n]")
 
@@ -149,12 +150,34 @@ class Output:
     def _table(self, records: Iterable[Record], columns: Sequence[Column]) -> None:
         rows = [[column.value(record) for column in columns] for record in records]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        needed = 0
         for place, column in enumerate(columns):
-            numbers = all(isinstance(row[place], _NUMERIC) and not isinstance(row[place], bool) for row in rows)
+            values = [row[place] for row in rows]
+            numbers = all(isinstance(value, _NUMERIC) and not isinstance(value, bool) for value in values)
             table.add_column(column.title, justify="right" if numbers else "left", overflow="fold", no_wrap=numbers)
+            widest = max(len(column.title), *(len(text.shown(value)) for value in values))
+            needed += (widest if numbers else min(widest, _NARROWEST)) + _PADDING
+        if needed > self.screen.width:
+            # Columns of a few letters each would be no table: one value per line instead.
+            for row in rows:
+                self._pairs([(column.title, value) for column, value in zip(columns, row, strict=True)])
+                self.screen.print()
+            return
         for row in rows:
             table.add_row(*map(_styled, row))
         self.screen.print(table)
+
+    def _pairs(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        grid = Table.grid(padding=(0, 2))
+        for title, value in pairs:
+            if value not in (None, "", (), [], {}):
+                grid.add_row(Text(title, style="bold"), _styled(value))
+        self.screen.print(grid)
+
+
+def _ascii() -> bool:
+    """Whether JSON has to escape what standard output cannot say."""
+    return "utf" not in (sys.stdout.encoding or "utf-8").lower()
 
 
 def raw_column(name: str) -> Column:

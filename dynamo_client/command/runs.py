@@ -145,8 +145,7 @@ def _write(desk: Desk, text: str) -> None:
     """What a program wrote: at a terminal without what could change what stands there."""
     if desk.out.terminal:
         text = "\n".join(harmless(line.replace("\t", "    ")) for line in text.split("\n"))
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dynamo_client.descriptors import listing, verb
@@ -27,13 +28,14 @@ class AccessVerbs(Base):
 
     @verb
     def create_token(
-        self, *, days: float | None = None, service: str = "", scopes: tuple[str, ...] = ()
+        self, *, days: float | None = None, service: str = "", scopes: Iterable[str] | None = None
     ) -> Steps[Token]:
-        """A new token; its ``secret`` is told this once."""
-        found = yield from self._post(
-            "tokens", {"days": days, "service": service or None, "scopes": list(scopes) or None}
-        )
-        return Token.of(found)
+        """A new token for so many days (None: the server's default); its ``secret`` is told this once.
+
+        ``scopes``: targets that it is good for changing (None: whatever one may oneself; empty: it only reads).
+        """
+        body = {"days": days, "service": service or None, "scopes": None if scopes is None else list(scopes)}
+        return Token.of((yield from self._post("tokens", body)))
 
     @verb
     def revoke_token(self, number: int) -> Steps[None]:

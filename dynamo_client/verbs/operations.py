@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynamo_client.descriptors import listing
-from dynamo_client.effects import Rows
+from dynamo_client.decoding import records
+from dynamo_client.descriptors import listing, verb
+from dynamo_client.effects import Rows, Steps
 from dynamo_client.paging import listed
 from dynamo_client.records import Server, Transfer
 from dynamo_client.verbs.base import Base
@@ -29,7 +30,7 @@ class OperationVerbs(Base):
         """Copies and deletions that wait for an operator, by site, reason …"""
         yield from listed(self.session, Transfer, "held", filters)
 
-    @listing
-    def servers(self, /, **filters: Any) -> Rows[Server]:
-        """Servers, with what each does and how far it is behind."""
-        yield from listed(self.session, Server, "servers", filters)
+    @verb
+    def servers(self) -> Steps[list[Server]]:
+        """The parts of the installation: database, Redis, inventory, workers …, and what is wrong with them."""
+        return records(Server, (yield from self._get("servers")))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-from pathlib import Path
 
 import pytest
 
@@ -50,13 +50,12 @@ def test_a_preview_says_what_would_be_done(dynamo) -> None:
 
 
 @slow
-def test_datasets_are_named_on_standard_input(dynamo, monkeypatch, tmp_path) -> None:
-    names = tmp_path / "names"
-    names.write_text(f"{BIG}\n\n{SMALL}\n")
-    monkeypatch.setattr("sys.stdin", names.open())
+def test_datasets_are_named_on_standard_input(dynamo, monkeypatch) -> None:
+    names = f"{BIG}\n\n{SMALL}\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(names))
     code, out, _ = dynamo("request", "copy", "-", "--site", "T2_B", "--group", "AnalysisOps", "--json")
     assert (code, json.loads(out)["items"]) == (0, [BIG, SMALL])
-    monkeypatch.setattr("sys.stdin", Path("/dev/null").open())
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert dynamo("request", "copy", "-")[2] == "dynamo: no dataset is named\n"
 
 
