@@ -69,7 +69,10 @@ _GROUPS: list[tuple[str, list[_Entry]]] = [
         ("Users", "auth_user", "person"),
         ("Groups of users", "auth_group", "group"),
         ("Users' DNs", "registry_userdn", "badge"),
+        ("Subjects of tokens", "registry_tokensubject", "fingerprint"),
+        ("Limits of rights", "registry_rightlimit", "fence"),
         ("API tokens", "registry_apitoken", "key"),
+        ("Audit log", "registry_auditrecord", "history_edu"),
     ]),
 ]  # fmt: skip
 

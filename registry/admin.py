@@ -1,4 +1,4 @@
-"""Operators' pages of the registry: requests with what to do by hand, locks, injections, tokens, DNs."""
+"""Operators' pages of the registry: requests with what to do by hand, locks, injections."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from inventory.admin import ReadOnlyAdmin
-from registry import approval, attribute_sources, locks, placing, rights, tokens
+from registry import approval, attribute_sources, identity_admin, locks, placing, rights  # noqa: F401 - registers pages
 from registry.asking import Asker
 from registry.errors import Denied
 from registry.lifecycle import ImpossibleTransition
 from registry.models import (
-    ApiToken,
     ApprovalRule,
     AttributeFetch,
     AttributeSource,
@@ -33,7 +32,6 @@ from registry.models import (
     RequestArchive,
     RequestItem,
     RequestSite,
-    UserDN,
 )
 
 _SHOWN = 20_000  # characters of an injection's document
@@ -191,33 +189,6 @@ class DetoxLockAdmin(ReadOnlyAdmin):
             messages.error(request, str(error))
         else:
             messages.success(request, f"{len(released)} locks released")
-
-
-@admin.register(UserDN)
-class UserDNAdmin(ModelAdmin):
-    list_display = ("dn", "user")
-    search_fields = ("dn", "user__username")
-    autocomplete_fields = ("user",)
-
-
-@admin.register(ApiToken)
-class ApiTokenAdmin(ReadOnlyAdmin):
-    """Made by ``manage.py token create``, which alone can show the secret."""
-
-    list_display = ("id", "user", "service", "created", "expires", "last_used", "revoked")
-    list_filter = ("service", "expires", ("revoked", admin.EmptyFieldListFilter))
-    search_fields = ("user__username", "service")
-    actions = ("revoke",)
-
-    @action(description="Revoke")
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        """Refused from now on."""
-        if not request.user.is_superuser:
-            messages.error(request, "only an administrator revokes tokens here")
-            return
-        for token in queryset:
-            tokens.revoke(token)
-        messages.success(request, "revoked")
 
 
 @admin.register(AttributeSource)

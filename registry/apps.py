@@ -9,5 +9,7 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Listen for locks that come with loaded inventories."""
-        from registry import loaded_locks  # noqa: F401 - connects its receiver
+        """Listen for locks that come with loaded inventories, and for changes that belong into the audit log."""
+        from registry import auditing, loaded_locks  # noqa: F401 - connects its receiver
+
+        auditing.connect()

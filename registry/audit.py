@@ -9,6 +9,7 @@ Written in the caller's transaction: a change that is rolled back is not in the 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -55,6 +56,11 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
     """Of both only what is different."""
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return {name: before.get(name) for name in names}, {name: after.get(name) for name in names}
+
+
+def digest(text: str) -> str:
+    """A fingerprint of what must not be in the log itself."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _caller(who: Who) -> Caller:

@@ -136,6 +136,12 @@ def current() -> Caller | None:
     return None if request is None else caller_of(request)
 
 
+def in_administration() -> bool:
+    """Whether this thread is answering a call of an administration page."""
+    request = _REQUEST.get()
+    return request is not None and request.path.startswith("/admin/")
+
+
 def of_command() -> Caller:
     """Whoever runs a command on this machine."""
     return Caller(AnonymousUser(), method=COMMAND, address=socket.gethostname(), label=getpass.getuser())

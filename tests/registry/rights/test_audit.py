@@ -21,7 +21,7 @@ def test_who_how_and_from_where() -> None:
     rights.grant(ann, "operator", "registry")
     caller = Caller(ann, "transfer agent", method=callers.TOKEN, address="192.0.2.7")
     audit.record(caller, "request.cancel", "copy request 1", {"status": "new"}, {"status": "cancelled"})
-    row = AuditRecord.objects.get()
+    row = AuditRecord.objects.get(action="request.cancel")
     assert (row.user, row.roles, row.method, row.service, row.address) == (
         "ann", "registry:operator", "token", "transfer agent", "192.0.2.7",
     )  # fmt: skip
@@ -37,15 +37,16 @@ def test_a_name_is_completed_from_the_request_that_is_answered() -> None:
         audit.record(Asker("ann"), "lock.set", "/a/b/c")
         audit.record("somebody else", "lock.set", "/a/b/d")
     audit.record("ann", "lock.set", "/a/b/e")
-    assert list(AuditRecord.objects.order_by("id").values_list("user", "method", "address")) == [
+    assert list(AuditRecord.objects.filter(action="lock.set").order_by("id").values_list("user", "method", "address")) == [
         ("ann", "session", "192.0.2.8"), ("somebody else", "", ""), ("ann", "", ""),
     ]  # fmt: skip
 
 
 def test_a_change_that_is_rolled_back_is_not_in_the_log() -> None:
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         audit.record("ann", "lock.set", "/a/b/c")
-        raise RuntimeError
+        assert AuditRecord.objects.exists()
+        transaction.set_rollback(True)
     assert not AuditRecord.objects.exists()
 
 

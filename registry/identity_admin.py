@@ -1,0 +1,107 @@
+"""Administrators' pages on people: by what they are known, limits of their rights, tokens, and the audit log."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+
+from inventory.admin import ReadOnlyAdmin
+from registry import audit, tokens
+from registry.callers import caller_of
+from registry.identity.names import NameWrong, normal
+from registry.models import ApiToken, AuditRecord, RightLimit, TokenSubject, UserDN
+from registry.rights import ROLES, TARGETS
+
+
+class DNForm(forms.ModelForm):
+    """A DN in either form; kept in one."""
+
+    class Meta:
+        model = UserDN
+        fields = ("user", "dn")
+
+    def clean_dn(self) -> str:
+        """As it is kept. Raises ValidationError."""
+        try:
+            return normal(self.cleaned_data["dn"])
+        except NameWrong as error:
+            raise ValidationError(str(error)) from error
+
+
+@admin.register(UserDN)
+class UserDNAdmin(ModelAdmin):
+    """Certificates by which users are known."""
+
+    form = DNForm
+    list_display = ("dn", "user")
+    search_fields = ("dn", "user__username")
+    autocomplete_fields = ("user",)
+
+
+@admin.register(TokenSubject)
+class TokenSubjectAdmin(ModelAdmin):
+    """Subjects of other institutions' tokens, and of logins there."""
+
+    list_display = ("issuer", "subject", "user", "service")
+    list_filter = ("issuer",)
+    search_fields = ("subject", "user__username")
+    autocomplete_fields = ("user",)
+
+
+class LimitForm(forms.ModelForm):
+    """A limit of a role that there is."""
+
+    role = forms.ChoiceField(choices=[(name, name) for name in ROLES])
+    target = forms.ChoiceField(choices=[(name, name) for name in TARGETS])
+
+    class Meta:
+        model = RightLimit
+        fields = ("user", "role", "target", "sites", "groups")
+
+
+@admin.register(RightLimit)
+class RightLimitAdmin(ModelAdmin):
+    """Roles that hold for some sites or groups only; the role itself comes from the user's groups."""
+
+    form = LimitForm
+    list_display = ("user", "role", "target", "sites", "groups")
+    list_filter = ("target", "role")
+    search_fields = ("user__username", "sites", "groups")
+    autocomplete_fields = ("user",)
+
+
+@admin.register(AuditRecord)
+class AuditRecordAdmin(ReadOnlyAdmin):
+    """Who changed what; added to by every change, changed by nobody."""
+
+    list_display = ("id", "time", "user", "method", "address", "action", "target")
+    list_filter = ("action", "method", "time")
+    search_fields = ("user", "target", "address")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """Made by ``manage.py token create``, which alone can show the secret."""
+
+    list_display = ("id", "user", "service", "scopes", "created", "expires", "last_used", "revoked")
+    list_filter = ("service", "expires", ("revoked", admin.EmptyFieldListFilter))
+    search_fields = ("user__username", "service")
+    actions = ("revoke",)
+
+    @action(description="Revoke")
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        """Refused from now on."""
+        if not request.user.is_superuser:
+            messages.error(request, "only an administrator revokes tokens here")
+            return
+        for token in queryset:
+            with transaction.atomic():
+                tokens.revoke(token)
+                audit.record(caller_of(request), "token.revoke", str(token), tokens.told(token), None)
+        messages.success(request, "revoked")
