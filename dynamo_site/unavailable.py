@@ -6,6 +6,7 @@ When a file that it is made from is damaged: 500, and the log says which.
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 import structlog
 from django.db import DatabaseError
@@ -16,6 +17,8 @@ from inventory import database
 from inventory.errors import InventoryUnavailable
 from inventory.history.segment import HistoryDamaged
 from inventory.parquet import FrameDamaged
+from registry.classic.addresses import is_classic
+from registry.classic.dress import failed
 from scheduler.errors import TurnBusy
 
 _RETRY_SECONDS = 10
@@ -55,6 +58,11 @@ def _passing(error: Exception) -> str | None:
 
 
 def _answer(request: HttpRequest, text: str, status: int, headers: dict[str, str]) -> HttpResponse:
+    if is_classic(request):
+        answer = failed(HTTPStatus(status), text)
+        for name, value in headers.items():
+            answer[name] = value
+        return answer
     if "text/html" in request.META.get("HTTP_ACCEPT", ""):
         return HttpResponse(render_to_string("503.html", {"text": text}, request), status=status, headers=headers)
     return JsonResponse({"result": "Error", "message": text, "data": None}, status=status, headers=headers)

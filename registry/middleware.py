@@ -8,17 +8,17 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from inventory import database
 from registry import access
 from registry.api.problems import told
 from registry.callers import answering, looked_up
-from registry.classic.addresses import PREFIXES
+from registry.classic.addresses import is_classic
 from registry.classic.envelope import ENDPOINTS, failure
 from registry.errors import Busy, NotAuthenticated, RegistryError
-
-_CLASSIC = tuple(f"/{prefix}/" for prefix in PREFIXES)
 
 
 class AccessMiddleware:
@@ -37,6 +37,12 @@ class AccessMiddleware:
             access.check(request)
         except RegistryError as error:
             return refused(request, error, classic=view in ENDPOINTS)
+        except DatabaseError as error:
+            # Nobody is known without the database; what views leave to others does not come from here.
+            if database.trouble(error) not in database.PASSING:
+                raise
+            busy = Busy(f"Dynamo cannot do this now: {database.trouble(error)}")
+            return refused(request, busy, classic=view in ENDPOINTS)
         caller = looked_up(request)
         if caller is not None and caller.known:
             # Whoever was let through is the user that pages see, however it is known.
@@ -50,7 +56,7 @@ def refused(request: HttpRequest, error: RegistryError, *, classic: bool = False
         answer = told(error, request)
         if answer is not None:
             return answer
-    if classic or request.path.startswith(_CLASSIC):
+    if classic or is_classic(request):
         return failure(error)
     if isinstance(error, NotAuthenticated):
         # Back to the page after logging in; what was sent to it is not kept.

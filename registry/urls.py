@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from registry.access import ANYONE, Access, declared
 from registry.api.problems import problem
 from registry.classic import applock, inventory, locks, phedex, phedex_requests, requests
-from registry.classic.addresses import PREFIXES, classic
+from registry.classic.addresses import PREFIXES, classic, is_classic
 from registry.classic.envelope import View, failed, failure
 from registry.errors import NotThere
 from registry.identity.login import login
@@ -59,15 +59,11 @@ urlpatterns = [
 ]  # fmt: skip
 
 
-def _is_classic(request: HttpRequest) -> bool:
-    return request.path.startswith(tuple(f"/{prefix}/" for prefix in PREFIXES))
-
-
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """For ``handler400``: what Django itself refuses, such as a host that is not ours."""
     if request.path.startswith("/api/"):
         return problem(request, "malformed", "this is no request that the server takes; is the address right?")
-    if _is_classic(request):
+    if is_classic(request):
         return failed(HTTPStatus.BAD_REQUEST, "this is no request that the server takes; is the address right?")
     return defaults.bad_request(request, exception)
 
@@ -76,7 +72,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """For ``handler500``: classic clients read the envelope of any answer, others problem details."""
     if request.path.startswith("/api/"):
         return problem(request, "failed", "the server failed; its log tells why")
-    if _is_classic(request):
+    if is_classic(request):
         return failed(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log tells why")
     return defaults.server_error(request)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest
 from django.urls import URLPattern, path
 
 from registry.classic.envelope import View
@@ -16,3 +17,8 @@ def classic(endpoints: dict[str, View]) -> list[URLPattern]:
         for prefix in PREFIXES
         for command, view in endpoints.items()
     ]
+
+
+def is_classic(request: HttpRequest) -> bool:
+    """Whether the call is one of a classic client, who reads the envelope of any answer."""
+    return request.path.startswith(tuple(f"/{prefix}/" for prefix in PREFIXES))

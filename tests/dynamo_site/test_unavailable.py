@@ -1,5 +1,7 @@
 """Pages that need what is not there now say so, and when to try again."""
 
+import json
+
 import pytest
 from django.db import OperationalError
 from django.test import RequestFactory
@@ -17,9 +19,11 @@ def middleware():
 
 @pytest.mark.parametrize("error", [InventoryUnavailable("no server"), TurnBusy("detox has it"), QueueUnavailable("x")])
 def test_programs_get_503_with_when_to_try_again(middleware, error):
-    answer = middleware.process_exception(RequestFactory().get("/data/x"), error)
-    assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "10", "application/json")
-    assert str(error) in answer.content.decode()
+    for accept in ("application/json", "text/html"):
+        answer = middleware.process_exception(RequestFactory().get("/data/x", HTTP_ACCEPT=accept), error)
+        assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "10", "application/json")
+        found = json.loads(answer.content)
+        assert (found.pop("result"), str(error) in found.pop("message"), found) == ("Service Unavailable", True, {})
 
 
 def test_a_database_that_is_away_is_told_without_its_address(middleware):

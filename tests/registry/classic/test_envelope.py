@@ -6,6 +6,7 @@ import json
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -192,3 +193,15 @@ def test_a_foreign_host_is_refused_in_the_envelope() -> None:
     answer = Client().get("/data/broken", headers={"host": "evil.example"})
     assert (answer.status_code, answer.json()["result"]) == (400, "Bad Request")
     assert Client().get("/page", headers={"host": "evil.example"})["Content-Type"].startswith("text/html")
+
+
+def test_without_the_database_nobody_is_known_for_now(client: Client, ann: User, monkeypatch) -> None:
+    headers = bearer(ann)
+
+    def away(*_: object) -> None:
+        raise OperationalError(2002, "Can't connect to server on 'db.example.org'")
+
+    monkeypatch.setattr(tokens, "find", away)
+    answer = client.post("/change", "{}", content_type="application/json", headers=headers)
+    assert (answer.status_code, answer["Retry-After"], answer.json()["result"]) == (503, "10", "Service Unavailable")
+    assert "example.org" not in answer.json()["message"]
