@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -42,17 +42,12 @@ def table(fields: Fields, **others: str) -> Callable[[Callable[[Any, Call], pl.D
         def method(self: Resource, request: Request, **variables: Any) -> HttpResponseBase:
             asked = asking.asked(request._request, fields, tuple(others))
             found = function(self, Call.of(request, query=dict(asked.others or {}), path=variables))
-            listing = of_frame(_NOWHERE, found.with_row_index(_ROW), asked, {_ROW: int})
+            # Texts of a closed vocabulary are compared with any text that callers send.
+            texts = found.with_columns(pl.col(pl.Enum, pl.Categorical).cast(pl.String)).with_row_index(_ROW)
+            listing = of_frame(_NOWHERE, texts, asked, {_ROW: int})
             return answered(request, listing, asked, request.accepted_renderer, {})  # type: ignore[arg-type]
 
         method.fields, method.others = fields, others  # type: ignore[attr-defined]
         return extend_schema(**says(function), **listed(fields, others))(method)  # type: ignore[no-any-return]
 
     return decorate
-
-
-def nested(frame: pl.DataFrame, names: Sequence[str], texts: Callable[[Any], str]) -> pl.DataFrame:
-    """The frame with columns of lists and structures as JSON texts, which fields of the kind json are."""
-    return frame.with_columns(
-        pl.Series(name, [texts(value) for value in frame[name].to_list()], pl.String) for name in names
-    )
