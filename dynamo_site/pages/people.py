@@ -10,7 +10,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -19,11 +18,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dynamo_site.pages.acting import EXPECTED, blank, text_of
 from dynamo_site.pages.shell import existing, page, shown
-from registry import audit, rights
+from registry import granting, rights
 from registry.audit_models import AuditRecord
 from registry.callers import caller_of
-from registry.errors import Denied, Refused
-from registry.models import RightLimit
+from registry.errors import Denied
 
 _COLUMNS = ("time", "user", "roles", "method", "service", "address", "action", "target", "before", "after")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -101,35 +99,13 @@ def _shown(request: HttpRequest, row: User, form: RightForm, refused: str = "") 
     )
 
 
-@transaction.atomic
 def _grant(request: HttpRequest, row: User, given: dict[str, Any]) -> None:
-    caller, right = caller_of(request), f"{given['target']}:{given['role']}"
-    _require_admin(request, given["target"])
-    granted = rights.grant(row, given["role"], given["target"])
-    if given["sites"] or given["groups"]:
-        if not granted and not row.right_limits.filter(role=given["role"], target=given["target"]).exists():
-            raise Refused(f"{row.username} has {right} everywhere: take it away first, then grant it with limits")
-        RightLimit.objects.get_or_create(
-            user=row, role=given["role"], target=given["target"], sites=given["sites"], groups=given["groups"]
-        )
-    elif not granted:
-        raise Refused(f"{row.username} has {right} already")
-    audit.record(
-        caller, "right.grant", row.username, None, {"right": right, "sites": given["sites"], "groups": given["groups"]}
-    )
+    granting.grant(caller_of(request), row, given["role"], given["target"], given["sites"], given["groups"])
 
 
-@transaction.atomic
 def _take(request: HttpRequest, row: User) -> None:
     target, _, role = request.POST.get("take", "").partition(":")
-    _require_admin(request, target)
-    if rights.revoke(row, role, target):
-        audit.record(caller_of(request), "right.revoke", row.username, {"right": f"{target}:{role}"}, None)
-
-
-def _require_admin(request: HttpRequest, target: str) -> None:
-    """Nobody hands on more than they have."""
-    rights.require(caller_of(request), "admin", target)
+    granting.revoke(caller_of(request), row, role, target)
 
 
 @require_safe

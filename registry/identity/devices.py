@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -110,7 +111,7 @@ def collect(secret: str, service: str = "") -> tuple[ApiToken, str]:
 
 
 def _made(found: DeviceLogin, service: str) -> tuple[ApiToken, str]:
-    user: User = found.user
+    user = cast(User, found.user)
     DeviceLogin.objects.filter(pk=found.pk).update(taken=True)
     token, secret = tokens.create(user, service or found.client, TOKEN_DAYS, found.scopes)
     by = Caller(user, service=token.service, method="device", address=found.address)
