@@ -5,7 +5,8 @@ from django.urls import include, path
 
 from dynamo_site.health import healthz
 from dynamo_site.metrics import metrics
-from registry.access import ANYONE, STAFF, Access, declared
+from dynamo_site.pages import old_addresses
+from registry.access import ANYONE, PUBLIC, STAFF, Access, declared
 from registry.identity.login import to_login
 from registry.urls import fallback
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("", include("fileops.api")),
     path("", include("detox.api")),
     path("", include("dynamo_site.pages.urls")),
+    *declared(Access(PUBLIC, note="leads to the page that is there instead"), old_addresses.urlpatterns),
 ]
 urlpatterns += fallback  # after all that components add above
 handler400 = "registry.urls.bad_request"
