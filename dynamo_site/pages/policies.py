@@ -38,7 +38,7 @@ _WRITING = "a policy is written here as in a file; what is saved is in force for
 
 
 class PolicyForm(forms.Form):
-    """A text, the version that it was made from, and why it was changed."""
+    """A text, the digest of the one in force when it was made, and why it was changed."""
 
     name = forms.CharField(
         max_length=255, help_text="Name of the file, such as Physics.txt.", widget=blank(forms.TextInput())
@@ -53,7 +53,7 @@ class PolicyForm(forms.Form):
         max_length=2000,
         help_text="Whoever asks in a year who did that, and why, reads it.",
     )
-    based_on = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+    base = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
 
     def clean_policy(self) -> str:
         """Browsers send line ends of their own."""
@@ -165,21 +165,38 @@ def edit(request: HttpRequest, name: str = "") -> HttpResponse:
 
 def _initial(request: HttpRequest, name: str) -> dict[str, Any]:
     """The text to begin from: that in force, or an older version's."""
-    last = versions.newest(name) if name else None
-    wanted = _number(request, "version", 0)
-    text = ""
+    if not name:
+        return {"name": "", "policy": "", "base": ""}
+    text, wanted = _in_force(name, record=False), _number(request, "version", 0)
+    last = versions.newest(name)
+    begin = text or (last.text if last else "")
     if wanted:
         try:
-            text = versions.version(name, wanted).text
+            begin = versions.version(name, wanted).text
         except versions.PolicyUnknown as error:
             raise Http404(str(error)) from error
-    elif name:
-        try:
-            text = versions.in_force(name).text
-        except (versions.PolicyUnknown, PolicyError):
-            # Nothing good to begin from: what is wrong is shown on the page of the name.
-            text = last.text if last else ""
-    return {"name": name, "policy": text, "based_on": last.number if last else 0}
+    return {"name": name, "policy": begin, "base": versions.digest_of(text) if text else ""}
+
+
+def _in_force(name: str, *, record: bool) -> str:
+    """The text in force; empty where there is no good one, of which the page of the name tells."""
+    try:
+        return versions.in_force(name, record=record).text
+    except (versions.PolicyUnknown, PolicyError):
+        return ""
+
+
+def _newest(name: str, base: str) -> int:
+    """Number of the newest version, if the text in force is still that of ``base``. Raises PolicyChanged."""
+    # What the policy directory has is a version from now on: the next one is made from it.
+    text = _in_force(name, record=True)
+    last = versions.newest(name)
+    if (versions.digest_of(text) if text else "") != base:
+        by = f": {last} was saved by {last.author}" if last else ""
+        raise versions.PolicyChanged(
+            f"{name} is not what you edited any more{by}; copy your text, look at what changed, and edit that one"
+        )
+    return last.number if last else 0
 
 
 def _saved(request: HttpRequest, form: PolicyForm) -> bool:
@@ -189,12 +206,13 @@ def _saved(request: HttpRequest, form: PolicyForm) -> bool:
         if check_text(given["policy"], given["name"]).kind == "partitions":
             form.add_error("policy", "partitions are the inventory's: `manage.py inventory partitions FILE` sets them")
             return False
+        based_on = _newest(given["name"], given["base"])
         row = versions.save(
             given["name"],
             given["policy"],
             request.user.get_username(),
             _SOURCE,
-            based_on=given["based_on"],
+            based_on=based_on,
             comment=given["comment"],
         )
     except PolicyError as error:
@@ -207,7 +225,7 @@ def _saved(request: HttpRequest, form: PolicyForm) -> bool:
         caller_of(request),
         "policy.save",
         row.name,
-        {"version": given["based_on"]},
+        {"version": based_on},
         {"version": row.number, "comment": row.comment},
     )
     messages.success(request, f"{row} is in force.")

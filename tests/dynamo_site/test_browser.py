@@ -10,7 +10,6 @@ from selenium.webdriver.support.expected_conditions import presence_of_element_l
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.dynamo_site.conftest import Filled
-from tests.dynamo_site.makers import addresses
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 WIDTHS = (390, 1280)
@@ -47,15 +46,6 @@ def _log_in(driver) -> None:
     driver.find_element(By.NAME, "password").send_keys("secret")
     driver.find_element(By.CSS_SELECTOR, "main button").click()
     WebDriverWait(driver, 20).until(presence_of_element_located((By.CSS_SELECTOR, ".account button")))
-
-
-def test_no_page_is_wider_than_a_phone_or_complains(browser, live_server, filled: Filled) -> None:
-    for width in WIDTHS:
-        _width(browser, width)
-        for address in addresses(filled):
-            browser.get(f"{live_server.url}{address}")
-            assert _sticks_out(browser) == "", (width, address)
-            assert browser.get_log("browser") == [], address
 
 
 def test_the_style_sheet_is_there_in_light_and_dark(browser) -> None:

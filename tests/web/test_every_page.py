@@ -29,3 +29,12 @@ def _look_at(window: Window, pages: list[str], width: int, scheme: str, who: str
 @pytest.mark.parametrize(("width", "scheme"), [(DESK, "dark"), (PHONE, "light")])
 def test_as_operator(window: Window, operator: User, filled: Filled, width: int, scheme: str) -> None:
     _look_at(window, [*addresses(filled), *forms(filled)], width, scheme, "operator")
+
+
+def test_as_user_and_as_nobody(window: Window, user: User, filled: Filled) -> None:
+    mine = [address for address in forms(filled) if not address.startswith(("/policies/", "/audit/", "/users/"))]
+    _look_at(window, mine, DESK, "light", "user")
+    window.driver.delete_all_cookies()
+    _look_at(
+        window, ["/", "/login/", "/locks/", "/quotas/", "/applications/", "/nothing/here/"], PHONE, "dark", "nobody"
+    )

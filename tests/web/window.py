@@ -48,6 +48,7 @@ class Window:
 
     def open(self, address: str) -> None:
         """Go to a page; those of its parts that come by themselves are there."""
+        self.driver.get_log("browser")  # what was said of the page before
         self.driver.get(f"{self.url}{address}")
         self.until(lambda: not self.driver.find_elements(By.CSS_SELECTOR, ".htmx-request"))
 
@@ -61,7 +62,9 @@ class Window:
 
     def complaints(self) -> list[str]:
         """What the console says; violations of the Content-Security-Policy are there, too."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        # That a page answers 404, 403 or 400 is its business.
+        said = [entry["message"] for entry in self.driver.get_log("browser")]
+        return [text for text in said if not text.startswith(f"{self.driver.current_url} - Failed to load resource")]
 
     def until(self, condition: Any) -> Any:
         """Wait for something true."""
