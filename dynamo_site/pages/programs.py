@@ -32,10 +32,10 @@ class ProgramForm(forms.Form):
         help_text="A file; it is run as it is, in its own process, with a snapshot of the inventory.",
     )
     path = forms.CharField(
-        label="or path",
+        label="Or its path",
         required=False,
         max_length=1024,
-        help_text="Of a registered program on the server.",
+        help_text="Of a registered program on the server, instead of a file.",
         widget=blank(forms.TextInput()),
     )
     title = forms.CharField(required=False, max_length=128, help_text="What it is called in the list.")
@@ -46,13 +46,13 @@ class ProgramForm(forms.Form):
         widget=blank(forms.TextInput()),
     )
     level = forms.ChoiceField(
-        label="It",
+        label="Rights",
         choices=Level.choices,
         initial=Level.READ,
         help_text="What it may do besides computing; to write it has to be authorised.",
     )
     hours = forms.FloatField(
-        label="At most", required=False, min_value=0.001, help_text="Hours; it is ended after that."
+        label="Time limit", required=False, min_value=0.001, help_text="Hours; it is ended after that."
     )
 
     def clean_arguments(self) -> list[str]:

@@ -7,8 +7,9 @@
   function theme() { return root.dataset.theme || "auto"; }
 
   function show(button) {
-    button.textContent = "Theme: " + theme();
-    button.title = "Light, dark, or as the system says";
+    const text = "Theme: " + theme();
+    button.setAttribute("aria-label", text);
+    button.title = text + "; light, dark, or as the system says";
   }
 
   function next(button) {

@@ -187,3 +187,22 @@ def test_the_front_page_tells_when_each_engine_comes_next(client, inventory) -> 
     assert text_of(client, "/").count("not scheduled") == 4
     call_command("setup_schedules")
     assert "not scheduled" not in text_of(client, "/")
+
+
+@pytest.mark.slow
+def test_a_statistic_is_the_same_in_the_api_and_as_a_file(client, filled: Filled) -> None:
+    page = text_of(client, "/statistics/?statistic=size&list_by=site&site=T2_A&site_status=READY&physical=n")
+    link = re.search(r'href="(/api/v1/statistics/size[^"]+)">The same query', page)[1].replace("&amp;", "&")
+    rows = client.get(link).json()["results"]
+    assert [row["key"] for row in rows] == ["T2_A"]
+    lines = b"".join(client.get(f"{link}&format=csv")).decode().splitlines()
+    assert lines == ["key,size", f"T2_A,{rows[0]['size']}"]
+
+
+@pytest.mark.slow
+def test_what_would_happen_to_a_dataset_now(client, filled: Filled) -> None:
+    address = reverse("dataset-now") + "?name="
+    assert "line 1" in text_of(client, f"{address}/Raw/A/RAW") and "stays" in text_of(client, f"{address}/Raw/A/RAW")
+    assert "when its site is too full" in text_of(client, f"{address}/New/A/AOD")
+    assert "<!doctype" not in client.get(f"{address}/New/A/AOD", headers={"hx-request": "true"}).content.decode()
+    assert "no dataset" in text_of(client, f"{address}/No/A/AOD", 404)

@@ -170,7 +170,7 @@ def test_the_theme_stays_as_chosen(window: Window, filled: Filled) -> None:
     button = window.find("#theme")
     for name in ("light", "dark"):
         button.click()
-        assert button.text == f"Theme: {name}"
+        assert button.get_attribute("aria-label") == f"Theme: {name}"
     window.open("/locks/")
     assert window.driver.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 27)"
     window.driver.execute_script("localStorage.clear()")
