@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -46,6 +48,9 @@ def whoami(desk: Desk) -> None:
 def login(
     desk: Desk,
     service: Annotated[str, typer.Option(help="What acts under your name with this token.")] = "",
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Target that it may change; repeat for more (none: what you may).")
+    ] = None,
 ) -> None:
     """Log in by a browser, here or on another device, and keep the token that you get.
 
@@ -53,13 +58,15 @@ def login(
 
         dynamo token login
     """
-    steps = desk.dynamo.login(service=service)
-    for step in steps:
-        if step.secret:
-            place = store_token(desk.dynamo.configuration, step.secret)
-            desk.out.say(f"you are logged in; the token is in {place}")
-        else:
-            desk.out.say(f"open {step.address} and enter the code {step.code} within {step.minutes} minutes")
+    with desk.anonymous() as dynamo:
+        begun = dynamo.begin_login(client=f"dynamo on {socket.gethostname()}", scopes=scope)
+        minutes = begun.expires_in // 60
+        desk.out.say(
+            f"Open {begun.verification_uri} in a browser, and within {minutes} minutes enter the code {begun.user_code}"
+        )
+        token = dynamo.finish_login(begun, service=service)
+        place = store_token(dynamo.configuration, token.secret)
+    desk.out.say(f"You are logged in. The token is in {place}{_until(token.expires)}.")
 
 
 def logout(desk: Desk) -> None:
@@ -92,8 +99,7 @@ def create(
     if desk.out.form:
         desk.out.one(made, (*_TOKENS, Column("Secret", lambda row: row.secret)))
         return
-    until = f"{made.expires:%Y-%m-%d %H:%M} UTC" if made.expires else "for ever"
-    desk.out.say(f"token {made.id}, valid until {until}; nobody can show it again:")
+    desk.out.say(f"token {made.id}{_until(made.expires)}; nobody can show it again:")
     desk.out.line(made.secret)
 
 
@@ -119,3 +125,7 @@ def list_tokens(desk: Desk, limit: Limit = None) -> None:
         dynamo token list
     """
     desk.out.rows(desk.dynamo.tokens(), _TOKENS, "no tokens")
+
+
+def _until(expires: datetime | None) -> str:
+    return f", valid until {expires:%Y-%m-%d %H:%M} UTC" if expires else ", valid for ever"

@@ -42,6 +42,11 @@ class Desk:
             self.out.say(f"warning: your token goes to {client.url} not encrypted; use https")
         return client
 
+    def anonymous(self) -> Dynamo:
+        """A client of the same server that says nothing of who one is."""
+        settings: Settings = {**self._settings, "token": ""}
+        return Dynamo(self._url, told=self._wait, **settings)
+
     def close(self) -> None:
         """Close the client's connections."""
         if "dynamo" in self.__dict__:

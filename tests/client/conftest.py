@@ -66,7 +66,7 @@ def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
         code = main(arguments)
         out, err = capsys.readouterr()
         # The server runs in this process too; the lines of its log are not the command's output.
-        lines = [line for line in out.splitlines(keepends=True) if not line.startswith('{"event"')]
+        lines = [line for line in out.splitlines(keepends=True) if not (line.startswith('{"') and '"logger"' in line)]
         return code, "".join(lines), err
 
     return run

@@ -123,6 +123,33 @@ def test_who_one_is(dynamo, monkeypatch) -> None:
     assert (code, "bearer token" in err) == (3, True)
 
 
+@slow
+def test_a_login_keeps_the_token_and_a_logout_forgets_it(command, played, configuration) -> None:
+    (configuration / "token").write_text("dynamo_old")
+    begun = {"device_code": "secret", "user_code": "BCDF-GHJK", "verification_uri": "https://d.example.org/device", "expires_in": 600, "interval": 0}  # fmt: skip
+    pending = Answer(400, {"type": "/api/v1/problems/login-pending", "detail": "ask again"})
+    made = Answer(200, {"id": 1, "secret": "dynamo_new", "expires": "2030-01-31T12:00:00Z"})
+    server = played(Answer(200, begun), pending, pending, made)
+    code, out, err = command("token", "login", "--service", "mine", "--url", server.url)
+    assert (code, out) == (0, "")
+    assert "Open https://d.example.org/device in a browser, and within 10 minutes enter the code BCDF-GHJK" in err
+    assert "dynamo_new" not in err
+    assert (configuration / "token").read_text() == "dynamo_new\n"
+    assert [one.headers.get("authorization") for one in server.asked] == [None] * 4
+    assert server.asked[-1].document == {"device_code": "secret", "service": "mine"}
+    assert command("token", "logout")[2] == f"{configuration / 'token'} is removed\n"
+    assert command("token", "logout")[2] == "there was no token\n"
+
+
+@slow
+def test_a_login_that_is_rejected_keeps_the_token_there_was(command, played, configuration) -> None:
+    (configuration / "token").write_text("dynamo_old")
+    rejected = Answer(403, {"type": "/api/v1/problems/login-rejected", "detail": "the login was rejected"})
+    server = played(Answer(200, {"device_code": "secret", "user_code": "B", "interval": 0}), rejected)
+    assert command("token", "login", "--url", server.url)[0] == 3
+    assert (configuration / "token").read_text() == "dynamo_old"
+
+
 def test_no_connection_is_told_in_one_line(command) -> None:
     code, _, err = command("locks", "--url", f"http://127.0.0.1:{free_ports(1)[0]}")
     assert code == 4

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import User
 
 from dynamo_client import AsyncDynamo, Denied, Dynamo, NotThere, Refused
 from dynamo_client.calls import Call, answered
-from registry.models import Injection, Request
+from registry.callers import Caller
+from registry.identity import devices
+from registry.models import DeviceLogin, Injection, Request
 from tests.registry.makers import BIG, SITES, SMALL
 
 slow = pytest.mark.slow
@@ -157,3 +164,32 @@ def test_the_same_verbs_awaited(server: str, token: str) -> None:
             assert seen == ["new", "cancelled"]
 
     asyncio.run(story())
+
+
+@slow
+def test_a_login_that_is_approved_in_a_browser(server: str, ann: Dynamo) -> None:
+    caller = Caller(User.objects.get(username="ann"))
+    with Dynamo(server, token="") as nobody:
+        begun = nobody.begin_login(client="dynamo on here", scopes=["registry"])
+        assert begun.verification_uri.startswith(server)
+        quick = replace(begun, interval=0)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(nobody.finish_login, quick, service="mine")
+            until(lambda: DeviceLogin.objects.exclude(polled=None).exists())
+            devices.decide(begun.user_code, caller, approve=True)
+            token = waiting.result(60)
+        with Dynamo(server, token=token.secret) as me:
+            assert (me.whoami().user, me.whoami().scopes, me.whoami().service) == ("ann", ("registry",), "mine")
+        with pytest.raises(Refused, match="used already"):
+            nobody.finish_login(quick)
+        rejected = replace(nobody.begin_login(), interval=0)
+        devices.decide(rejected.user_code, caller, approve=False)
+        with pytest.raises(Denied, match="rejected"):
+            nobody.finish_login(rejected)
+
+
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
