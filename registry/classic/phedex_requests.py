@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +13,11 @@ from django.db.models import Q, QuerySet
 
 from inventory import client
 from inventory.snapshot import Snapshot
-from registry import polling
+from registry import archive, polling
 from registry.classic.envelope import Call, Parameter, endpoint
 from registry.classic.replicas import sites_of
-from registry.models import Request, RequestItem, RequestKind, RequestStatus
-from registry.naming import is_glob, matches
+from registry.models import Request, RequestItem, RequestKind, RequestSite, RequestStatus
+from registry.naming import is_glob, matches, regex
 from registry.requests import item_parts
 from registry.settings import registry_settings
 
@@ -37,23 +38,57 @@ Nodes = dict[str, dict[str, Any]]
 )  # fmt: skip
 def requestlist(call: Call) -> dict[str, Any]:
     """Copy and deletion requests about sites and datasets (of blocks, too) that match, and whether they were taken up."""
-    nodes = _nodes(client.snapshot())
-    requests = Request.objects.all()
-    if call["decision"] is not None:
-        requests = requests.filter(status__in=_DECISIONS[call["decision"]])
-    if call["node"] is not None:
-        wanted = pl.DataFrame({"node": list(nodes)}, {"node": pl.String}).filter(matches("node", call["node"]))
-        requests = requests.filter(pk__in=Request.objects.filter(sites__site__in=wanted["node"].to_list()).values("pk"))
-    most = registry_settings().max_listed
-    numbers = _about(requests, call["dataset"], most)
-    if len(numbers) == most:
+    nodes, most = _nodes(client.snapshot()), registry_settings().max_listed
+    which = _Which(call["decision"], None if call["node"] is None else _matching(nodes, call["node"]), call["dataset"])
+    numbers = _about(which.of(Request.objects.all()), which.datasets, most)
+    found = list(Request.objects.filter(pk__in=numbers).prefetch_related("sites"))
+    if which.decision != "pending":
+        found += archive.find(which.archived(), most, above=numbers[-1] if len(numbers) == most else 0)
+    found = sorted(found, key=lambda request: request.pk)[-most:]
+    if len(found) == most:
         call.message = f"only the newest {most} are shown; ask more narrowly for others"
-    found = Request.objects.filter(pk__in=numbers).order_by("id").prefetch_related("sites")
     return {"request": [_listed(request, nodes) for request in found]}
 
 
+def _matching(nodes: Nodes, patterns: Sequence[str]) -> list[str]:
+    return pl.DataFrame({"node": list(nodes)}, {"node": pl.String}).filter(matches("node", patterns))["node"].to_list()
+
+
+@dataclass(frozen=True)
+class _Which:
+    """Requests of a decision, about any of some sites, with an item of datasets that match; None does not filter."""
+
+    decision: str | None
+    sites: Sequence[str] | None
+    datasets: Sequence[str] | None
+
+    def of(self, requests: QuerySet[Request]) -> QuerySet[Request]:
+        """Those of the database; datasets are looked at later."""
+        if self.decision is not None:
+            requests = requests.filter(status__in=_DECISIONS[self.decision])
+        if self.sites is not None:
+            about = RequestSite.objects.filter(site__in=self.sites)
+            requests = requests.filter(pk__in=about.values("request_id"))
+        return requests
+
+    def archived(self) -> pl.Expr:
+        """The same over the columns of the archive."""
+        tests = [pl.lit(True)]
+        if self.decision is not None:
+            tests.append(pl.col("status").is_in(_DECISIONS[self.decision]))
+        if self.sites is not None:
+            tests.append(
+                pl.col("sites").list.set_intersection(pl.lit(list(self.sites), pl.List(pl.String))).list.len() > 0
+            )
+        if self.datasets is not None:
+            names = "|".join(map(regex, self.datasets))
+            lines = pl.col("items").list.join("\n")
+            tests.append(lines.str.contains(f"(?m)^(?:{names})(?:#.*)?$") if names else pl.lit(False))
+        return pl.all_horizontal(tests)
+
+
 def _about(requests: QuerySet[Request], datasets: Sequence[str] | None, most: int) -> list[int]:
-    """The numbers of the newest ``most`` requests that have an item of datasets that match."""
+    """The numbers of the newest ``most`` requests that have an item of datasets that match, newest first."""
     if datasets is None:
         return list(requests.order_by("-id").values_list("pk", flat=True)[:most])
     found: list[int] = []
@@ -105,11 +140,11 @@ def _listed(request: Request, nodes: Nodes) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@endpoint(Parameter("request", "integers", least=1, most=1000))
+@endpoint(Parameter("request", "integers", least=1, most=100))
 def transferrequests(call: Call) -> dict[str, Any]:
     """Copy requests by number, with where to and how much."""
-    chosen = Request.objects.filter(kind=RequestKind.COPY, pk__in=call["request"] or [])
-    requests = list(chosen.order_by("id").prefetch_related("items", "sites"))
+    asked = [polling.Question(RequestKind.COPY, number) for number in sorted(call["request"] or [])]
+    requests = [request for question in asked for request in polling.find(question, 1)]
     if not requests:
         return {"request": []}
     snapshot = client.snapshot()

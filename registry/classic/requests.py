@@ -54,11 +54,11 @@ def delete(call: Call) -> list[dict[str, Any]]:
 
 
 def _shown(requests: Sequence[Request]) -> list[dict[str, Any]]:
-    """The requests; to classic clients, who know of no approval, one that waits for it is new, and says so besides."""
+    """The requests; one that waits for approval, which is new to classic clients, says so besides."""
     rows = polling.shown(requests)
-    for row in rows:
-        if row["status"] == _WAITING:
-            row |= {"status": _NEW, "approval": _WAITING}
+    for request, row in zip(requests, rows, strict=True):
+        if request.status == _WAITING:
+            row["approval"] = _WAITING
     return rows
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 
+from registry import archive
 from registry.classic import phedex_requests
 from registry.models import Request, RequestItem, RequestSite, UserDN
 from tests.registry.classic.world import ODD, PARTLY, got, ids
@@ -65,6 +66,25 @@ def test_many_items_are_gone_through_a_page_at_a_time(requests, monkeypatch) -> 
     monkeypatch.setattr(phedex_requests, "_PAGE", 3)
     found = got("inventory/requestlist", dataset="/*")["request"]
     assert [row["id"] for row in found] == sorted(requests.values())
+
+
+def test_archived_requests_are_among_them(requests, settings, tmp_path) -> None:
+    settings.HISTORY_DIR = tmp_path
+    ended = datetime.fromtimestamp(AGAIN, UTC)
+    Request.objects.filter(status__in=["rejected", "completed"]).update(ended=ended)
+    whole = got("inventory/requestlist")
+    assert archive.move_old(ended + timedelta(days=10_000)) == 2
+    assert got("inventory/requestlist") == whole
+    old = {name: requests[name] for name in ("rejected", "deletion")}
+    for parameters, names in (
+        ({"dataset": "/Gone*"}, ["rejected"]), ({"dataset": f"{BIG},/None", "node": "T2_A"}, ["deletion"]), ({"dataset": ""}, []),
+        ({"decision": "refused"}, ["rejected"]), ({"node": "T2_A", "decision": "approved", "dataset": "/B*W"}, ["deletion"]),
+        ({"node": "T2_Sleeping"}, []), ({"dataset": "/Gone"}, []),
+    ):  # fmt: skip
+        shown = [
+            row["id"] for row in got("inventory/requestlist", **parameters)["request"] if row["id"] in old.values()
+        ]
+        assert shown == [old[name] for name in names], parameters
 
 
 def test_transferrequests_keep_misspelt_keys_beside_right_ones(requests, world) -> None:

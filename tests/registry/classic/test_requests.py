@@ -133,3 +133,13 @@ def test_a_request_that_is_fulfilled_is_completed_by_the_tracker(ann, filled) ->
     filled.commit(ChangeSet("test", 2).put("block_replicas", whole))
     assert track(filled.snapshot()).completed_requests == 1
     assert Request.objects.get().status == "completed"
+
+
+def test_a_request_that_waits_for_approval_is_new_to_classic_clients(ann, anyone) -> None:
+    [made] = ann.data("request/copy", item=BIG, site="T2_B")
+    Request.objects.update(status="waiting")
+    for question in ({}, {"status": "new"}, {"status": ["new", "rejected"]}, {"status": "waiting"}):
+        [found] = anyone.data("request/pollcopy", **question)
+        assert found == made | {"approval": "waiting"}
+    assert anyone.data("request/pollcopy", status="activated") == []
+    assert ann.data("request/cancelcopy", request_id=made["request_id"])["status"] == "cancelled"
