@@ -150,6 +150,8 @@ class ServerBackend:
             yield client, flight.FlightCallOptions(timeout=seconds, headers=self._options)
         except flight.FlightUnauthenticatedError as error:
             raise InventoryDenied(f"the inventory server at {self._url} refuses this INVENTORY_TOKEN") from error
+        except flight.FlightUnauthorizedError as error:
+            raise InventoryDenied(f"the inventory server at {self._url}: {str(error).splitlines()[0]}") from error
         except (flight.FlightError, OSError) as error:
             if "VersionGone" in str(error):
                 raise VersionGone(str(error).split("VersionGone: ")[-1].splitlines()[0]) from error

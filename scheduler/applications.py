@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import redis
 import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from scheduler.ending import end_run
 from scheduler.errors import ProgramRefused
-from scheduler.models import OPEN_STATES, Application, Level, SequenceStep, State
+from scheduler.models import OPEN_STATES, Application, Level, Run, SequenceStep, State
 from scheduler.programs import authorised, files
 from scheduler.programs.log import Part, part
 from scheduler.programs.places import dispatch
@@ -108,5 +110,11 @@ def kill(application: Application, by: str) -> bool:
         state=State.KILLED, killed_by=by, ended_at=now, error=f"ended by {by} before it started"
     ):
         return True
-    # Its keeper looks for this, and ends it.
-    return bool(rows.filter(killed_by="").update(killed_by=by)) or rows.exists()
+    # Its keeper looks for this, and ends it; one that waits for its turn looks less often, and is told by Redis, too.
+    found = bool(rows.filter(killed_by="").update(killed_by=by)) or rows.exists()
+    for run in Run.objects.filter(job__applications__in=rows, state=State.NEW):
+        try:
+            end_run(run, by)
+        except redis.RedisError as error:
+            _LOG.warning("it is ended a little later: Redis does not answer", run=run.pk, reason=str(error))
+    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from scheduler import applications
@@ -90,7 +90,7 @@ def get(name: str) -> Sequence:
 
 
 @transaction.atomic
-def import_text(text: str, owner: AbstractBaseUser, file: str = "<sequences>") -> list[str]:
+def import_text(text: str, owner: User, file: str = "<sequences>") -> list[str]:
     """Make the sequences of a classic file, stopped, or give those of the same names and owner its steps; their names.
 
     All or none. Raises ProgramRefused: every mistake of the file; a sequence that goes on, or is somebody else's.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.module_loading import import_string
 
@@ -16,7 +15,7 @@ def require(author: str, level: str, sha256: str) -> None:
     """Raise :class:`ProgramNotAuthorised` unless the user may run this content with this level."""
     if level == Level.READ:
         return
-    user = get_user_model().objects.filter(username=author, is_active=True).first()
+    user = User.objects.filter(username=author, is_active=True).first()
     if user is None:
         raise ProgramNotAuthorised(f"{author} is no active user, so the program may only read, in nobody's name")
     if not import_string(settings.APPLICATION_RIGHT)(user):
@@ -30,7 +29,7 @@ def require(author: str, level: str, sha256: str) -> None:
         )
 
 
-def authorise(user: AbstractBaseUser, sha256: str, by: str, title: str = "", note: str = "") -> Authorisation:
+def authorise(user: User, sha256: str, by: str, title: str = "", note: str = "") -> Authorisation:
     """From now on a program with this content may write for the user; once more is no error. Raises ProgramRefused."""
     row = Authorisation(user=user, sha256=sha256.lower(), title=title, note=note, authorised_by=by)
     try:
@@ -41,6 +40,6 @@ def authorise(user: AbstractBaseUser, sha256: str, by: str, title: str = "", not
     return Authorisation.objects.get_or_create(user=user, sha256=row.sha256, defaults=given)[0]
 
 
-def withdraw(user: AbstractBaseUser, sha256: str) -> bool:
+def withdraw(user: User, sha256: str) -> bool:
     """From now on it may not; a program that runs ends without having written. False: it was not authorised."""
     return bool(Authorisation.objects.filter(user=user, sha256=sha256.lower()).delete()[0])

@@ -146,7 +146,7 @@ def landlock(read: Sequence[str], listed: Sequence[str], write: Sequence[str]) -
     for paths, rights in (((*_SYSTEM, *read), _READ), (listed, _READ_DIRECTORY), ((*_DEVICES, *write), every)):
         for path in paths:
             _allow(ruleset, path, rights & every)
-    done = _LIBC.syscall(_RESTRICT_SELF, ruleset, 0) == 0
+    done = bool(_LIBC.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
     os.close(ruleset)
     return done
 
