@@ -57,6 +57,7 @@ class Checks(Resource):
         if client.snapshot().row("sites", call.body["site"]) is None:
             raise NotThere(f"there is no site called {call.body['site']}")
         queue(tasks.check, call.body["site"], dry_run=call.body["dry_run"], author=call.caller.name)
+        call.record("consistency.check", call.body["site"], None, {"dry_run": call.body["dry_run"]})
         return {"queued": "consistency.check"}
 
     @operation(answer=FIELDS)

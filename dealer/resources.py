@@ -88,6 +88,7 @@ class Cycles(Resource):
         if client.snapshot().row("partitions", call.body["partition"]) is None:
             raise NotThere(f"there is no partition called {call.body['partition'][:100]}")
         queue(tasks.cycle, call.body["partition"], author=call.caller.name)
+        call.record("dealer.cycle", call.body["partition"])
         return {"queued": "dealer.cycle"}
 
     @operation(answer=FIELDS)

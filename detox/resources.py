@@ -122,6 +122,7 @@ class Cycles(Resource):
             raise PolicyUnreadable("policy: give the name of a file of the policy directory, without a directory")
         load_policy(name)
         queue(tasks.cycle, name, author=call.caller.name)
+        call.record("detox.cycle", name)
         return {"queued": "detox.cycle"}
 
     @operation(answer=WHOLE)
@@ -155,6 +156,7 @@ class Cycles(Resource):
         name = confirming.policy_name(row)
         confirming.check(row.pk, load_policy(name))
         queue(tasks.cycle, name, confirms=row.pk, author=call.caller.name)
+        call.record("detox.confirm", str(row))
         return {"queued": "detox.cycle"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
@@ -124,15 +125,20 @@ class Held(Resource):
             raise Invalid([Wrong("all", str(error))]) from None
         for site in sorted(set(rows.order_by().values_list("site", flat=True).distinct())):
             call.require("operator", "fileops", site=site)
-        return {"released": release.release(rows, call.caller.name)}
+        with transaction.atomic():
+            released = release.release(rows, call.caller.name)
+            call.record("fileops.release", "held files", None, {**given, "released": released})
+        return {"released": released}
 
     @operation(body=GivenUp, answer=FIELDS)
     def fail(self, call: Call) -> Subscription:
         """Give up an open file: nobody wants it done any more."""
         row = _found(call)
         call.require("operator", "fileops", site=row.site)
-        if not release.give_up(row, call.caller.name, call.body["reason"]):
-            raise Conflict(f"{row.lfn} at {row.site} is not open any more; look at it again")
+        with transaction.atomic():
+            if not release.give_up(row, call.caller.name, call.body["reason"]):
+                raise Conflict(f"{row.lfn} at {row.site} is not open any more; look at it again")
+            call.record("fileops.fail", str(row), {"state": row.state}, {"reason": call.body["reason"]})
         return row
 
 

@@ -8,7 +8,7 @@ Only successes are kept; after an error the key is free.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
@@ -38,10 +38,11 @@ class KeyInUse(Conflict):
     retry_after = 1
 
 
-def once(request: Request, handler: Handler, *, atomic: bool) -> HttpResponseBase:
+def once(request: Request, handler: Handler, *, atomic: bool, secrets: Collection[str] = ()) -> HttpResponseBase:
     """The answer of ``handler``, or the one that was kept for the request's key. Raises KeyReused, KeyInUse, Invalid.
 
     ``atomic``: the handler changes nothing but the database, so that change and answer can be one transaction.
+    ``secrets``: fields of the answer that are shown once and kept nowhere; when it is given again, they are empty.
     """
     key = request.headers.get(HEADER)
     if key is None or request.auth is None:
@@ -50,7 +51,7 @@ def once(request: Request, handler: Handler, *, atomic: bool) -> HttpResponseBas
         raise Invalid([Wrong(HEADER, f"1 to {_LONGEST} printable ASCII characters are expected")])
     digest = _sha256(request.method, request.get_full_path(), request._request.body)
     claim = _claimed(request.auth.name, _sha256(request.auth.name, key), digest)
-    return _replayed(claim) if claim.status is not None else _kept(claim, handler, atomic)
+    return _replayed(claim) if claim.status is not None else _kept(claim, handler, atomic, secrets)
 
 
 def _claimed(user: str, key: str, digest: str) -> KeptAnswer:
@@ -77,19 +78,22 @@ def _claimed(user: str, key: str, digest: str) -> KeptAnswer:
     return row
 
 
-def _kept(claim: KeptAnswer, handler: Handler, atomic: bool) -> HttpResponseBase:
+def _kept(claim: KeptAnswer, handler: Handler, atomic: bool, secrets: Collection[str]) -> HttpResponseBase:
     try:
         if not atomic:
-            return _stored(claim, handler())
+            return _stored(claim, handler(), secrets)
         with transaction.atomic():
-            return _stored(claim, handler())
+            return _stored(claim, handler(), secrets)
     except BaseException:
         KeptAnswer.objects.filter(pk=claim.pk, attempt=claim.attempt, status=None).delete()
         raise
 
 
-def _stored(claim: KeptAnswer, answer: HttpResponseBase) -> HttpResponseBase:
-    body = JSONRenderer().render(answer.data) if isinstance(answer, Response) else b""
+def _stored(claim: KeptAnswer, answer: HttpResponseBase, secrets: Collection[str]) -> HttpResponseBase:
+    data = answer.data if isinstance(answer, Response) else None
+    if secrets and isinstance(data, Mapping):
+        data = {name: "" if name in secrets else value for name, value in data.items()}
+    body = b"" if data is None else JSONRenderer().render(data)
     headers = {name: answer[name] for name in _KEPT_HEADERS if answer.has_header(name)}
     mine = KeptAnswer.objects.filter(pk=claim.pk, attempt=claim.attempt)
     if not mine.update(status=answer.status_code, headers=headers, body=body):

@@ -28,7 +28,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from registry import rights
+from registry import audit, rights
 from registry.access import Access
 from registry.api import asked as asking
 from registry.api import idempotency
@@ -75,17 +75,24 @@ class Call:
         """Raise Denied unless the caller has ``role`` on ``target``; ``limits``: of which site or group."""
         rights.require(self.caller, role, target, **limits)
 
+    def record(
+        self, action: str, target: str, before: Mapping[str, Any] | None = None, after: Mapping[str, Any] | None = None
+    ) -> None:
+        """Note a change of the caller's in the audit log, where the service that made it does not."""
+        audit.record(self.caller, action, target, before, after)
+
     def made(self, data: Any, location: str, *, new: bool = True) -> Response:
         """The answer to a POST that made something, or found what was made before: 201 or 200, with its address."""
         return Response(data, 201 if new else 200, headers={"Location": location})
 
 
 class Resource(ViewSet):
-    """Operations on one kind of thing. ``largest_body``: bytes; ``deep_body``: nested as deep as it likes; ``atomic``: see idempotency."""
+    """Operations on one kind of thing. ``largest_body``: bytes; ``deep_body``: nested as deep as it likes; ``atomic``, ``secrets``: see idempotency."""
 
     largest_body = LARGEST
     deep_body = False
     atomic = True
+    secrets: tuple[str, ...] = ()
     limits: Mapping[str, str] = {}
     metadata_class = None
     content_negotiation_class = Negotiation
@@ -97,7 +104,7 @@ class Resource(ViewSet):
             # DRF looks for the method's function after this.
             handler = self.post
             self.post = lambda *args, **kwargs: idempotency.once(
-                request, partial(handler, *args, **kwargs), atomic=self.atomic
+                request, partial(handler, *args, **kwargs), atomic=self.atomic, secrets=self.secrets
             )
 
     def get_renderers(self) -> list[Any]:

@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from registry.resources import devices, injections, locks, oversight, people, policies, requests, runs, sources
+from registry.resources import (
+    devices,
+    injections,
+    locks,
+    oversight,
+    people,
+    policies,
+    programs,
+    requests,
+    runs,
+    sources,
+)
 
 urlpatterns: list[URLPattern] = [
     pattern
-    for module in (requests, injections, locks, runs, policies, sources, people, devices, oversight)
+    for module in (requests, injections, locks, runs, policies, sources, people, devices, oversight, programs)
     for pattern in module.urlpatterns
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from rest_framework import serializers
@@ -16,7 +17,7 @@ from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Items, Number, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere
+from registry.errors import Denied, NotThere
 from registry.models import ApiToken, UserDN
 
 TOKENS = by_name(*of_model(ApiToken, "id", "service", "scopes", "created", "expires", "last_used", "revoked"))
@@ -86,6 +87,8 @@ class WhoAmI(Resource):
 class Tokens(Resource):
     """The caller's bearer tokens."""
 
+    secrets = ("secret",)
+
     @listing(TOKENS)
     def list(self, call: Call) -> QuerySet[ApiToken]:
         """One's own tokens, without their secrets."""
@@ -94,7 +97,10 @@ class Tokens(Resource):
     @operation(body=TokenWished, answer=TokenMade, status=201)
     def create(self, call: Call) -> HttpResponseBase:
         """Make a token for oneself."""
-        row, secret = tokens.create(call.caller.user, call.body["service"], call.body["days"], call.body["scopes"])  # type: ignore[arg-type]
+        scopes = _no_more(call, call.body["scopes"])
+        with transaction.atomic():
+            row, secret = tokens.create(call.caller.user, call.body["service"], call.body["days"], scopes)  # type: ignore[arg-type]
+            call.record("token.make", str(row), None, tokens.told(row))
         made = {"id": row.pk, "service": row.service, "expires": row.expires, "secret": secret}
         return Response(made, 201, headers={"Location": f"/api/v1/tokens/{row.pk}", "Cache-Control": "no-store"})
 
@@ -106,7 +112,21 @@ class Tokens(Resource):
     @operation()
     def revoke(self, call: Call) -> None:
         """Revoke one of one's own tokens; once more is no error."""
-        tokens.revoke(_one(call))
+        row = _one(call)
+        tokens.revoke(row)
+        call.record("token.revoke", str(row), tokens.told(row), None)
+
+
+def _no_more(call: Call, scopes: list[str] | None) -> list[str] | None:
+    """The scopes of a new token: none that the caller's own credentials do not have."""
+    mine = call.caller.scopes
+    if mine is None:
+        return scopes
+    if scopes is not None and not mine.issuperset(scopes):
+        raise Denied(
+            f"these credentials are good for {', '.join(sorted(mine)) or 'reading'} only, and so is a token made with them"
+        )
+    return sorted(mine) if scopes is None else scopes
 
 
 def _own(call: Call) -> QuerySet[ApiToken]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
@@ -134,7 +135,11 @@ class Policies(Resource):
     @operation(answer=WITH_TEXT, status=201)
     def restore(self, call: Call) -> PolicyVersion:
         """Put an old version in force again, as a new one."""
-        return versions.restore(call.path["name"], call.path["number"], call.caller.name)
+        name, number = call.path["name"], call.path["number"]
+        with transaction.atomic():
+            row = versions.restore(name, number, call.caller.name)
+            call.record("policy.restore", name, None, {"version": row.number, "again": number})
+        return row
 
 
 def _told(name: str) -> dict[str, Any]:

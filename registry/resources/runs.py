@@ -53,10 +53,13 @@ class Runs(Resource):
     @operation(answer=Ended, status=202)
     def kill(self, call: Call) -> dict[str, Any]:
         """Ask a run to end; what it has not committed does not exist."""
+        row = _found(call)
         try:
-            return {"ending": end_run(_found(call), call.caller.name)}
+            ending = end_run(row, call.caller.name)
         except redis.RedisError as error:
             raise Busy(f"Redis does not answer, so nothing can be ended now: {error}") from error
+        call.record("run.kill", str(row), {"state": row.state}, None)
+        return {"ending": ending}
 
 
 class Jobs(Resource):

@@ -6,7 +6,8 @@ import pytest
 
 from fileops.models import Subscription
 from inventory.policy import versions
-from registry.models import ApiToken
+from registry.audit_models import AuditRecord
+from registry.models import ApiToken, KeptAnswer
 from scheduler import applock
 from scheduler.models import Run
 from tests.detox.store import POLICY
@@ -217,6 +218,19 @@ class TestOneself:
         assert ann.send("DELETE", f"tokens/{made['id']}").status_code == 204
         problem(nobody.get("whoami"), 401, "not-authenticated")
 
+    def test_a_token_makes_none_that_is_good_for_more(self, ann, nobody):
+        made = ann.post("tokens", {"scopes": ["registry"]}).json()
+        nobody.headers = {"authorization": f"Bearer {made['secret']}"}
+        problem(nobody.post("tokens", {"scopes": ["registry", "inventory"]}), 403, "denied")
+        less = nobody.post("tokens", {}).json()
+        assert ApiToken.objects.get(pk=less["id"]).scopes == ["registry"]
+
+    def test_a_secret_is_not_kept_with_the_answer_for_a_key(self, ann):
+        first, second = (ann.post("tokens", {}, idempotency_key="k").json() for _ in range(2))
+        assert first["secret"]
+        assert second == {**first, "secret": ""}
+        assert first["secret"].encode() not in bytes(KeptAnswer.objects.get().body)
+
     def test_secrets_are_not_kept(self, ann):
         made = ann.post("tokens", {}).json()
         assert made["secret"] not in str(ApiToken.objects.values())
@@ -251,3 +265,42 @@ def test_the_parts_of_the_installation_are_told(nobody, ann, redis_url):
     assert {"redis", "inventory", "worker", "disk"} <= set(parts)
     problem(nobody.get("servers/inventory"), 401, "not-authenticated")
     assert ann.get("servers/inventory").json()["reachable"] is True
+
+
+class TestPrograms:
+    HELLO = {"title": "hello", "content": "cHJpbnQoMSkK", "arguments": ["--deep"]}
+
+    def test_a_program_is_submitted_shown_and_ended_by_its_author(self, ann, bob, redis_url):
+        made = ann.post("applications", self.HELLO)
+        assert made.status_code == 201, made.content
+        number = made.json()["id"]
+        assert made.json()["arguments"] == ["--deep"]
+        assert ann.get(f"applications/{number}/log").json() == {"text": "", "offset": 0, "next": 0, "ended": False}
+        problem(bob.post(f"applications/{number}/kill"), 403, "denied")
+        assert ann.post(f"applications/{number}/kill").json() == {"changed": True}
+        assert ann.get(f"applications/{number}").json()["state"] == "killed"
+
+    def test_what_is_not_authorised_does_not_write(self, ann):
+        problem(ann.post("applications", {**self.HELLO, "level": "write"}), 403, "denied")
+        problem(ann.post("applications", {"path": "/etc/passwd"}), 400, "refused")
+        assert fields_of(problem(ann.post("applications", {"content": "no base64!"}), 400, "invalid")) == ["content"]
+
+    def test_sequences_are_loaded_shown_exported_started_and_stopped(self, operator, ann):
+        text = "[SEQUENCE daily]\nWAIT 86400\n"
+        problem(ann.post("sequences", {"text": text}), 403, "denied")
+        assert operator.post("sequences", {"text": text}).json() == {"names": ["daily"]}
+        assert "WAIT 86400" in operator.get("sequences/daily/file").json()
+        assert operator.post("sequences/daily/start").json() == {"changed": True}
+        assert operator.get("sequences/daily").json()["enabled"] is True
+        assert operator.post("sequences/daily/stop", {}).json()["phase"] == "stopped"
+        problem(operator.get("sequences/none"), 404, "not-found")
+
+
+def test_what_operators_do_is_in_the_audit_log(operator):
+    operator.post("held/release", {"sites": ["T2_B"]})
+    operator.post("policies/Physics.txt/versions/1/restore")
+    operator.post("application-locks", {"application": "detox"})
+    found = list(AuditRecord.objects.filter(user="olga").values_list("action", flat=True))
+    assert {"fileops.release", "policy.restore"} <= set(found)
+    assert any(action == "application-lock.add" for action in found)
+    assert AuditRecord.objects.filter(action="fileops.release").get().method == "token"

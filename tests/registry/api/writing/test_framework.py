@@ -16,6 +16,7 @@ from inventory.models import TunedSetting
 from registry.answer_models import KeptAnswer
 from registry.api import idempotency, throttling
 from registry.models import DetoxLock
+from scheduler.connection import connect
 from tests.registry.api.writing.conftest import Caller, fields_of, problem
 
 LOCK = {"item": "/Big/Run-v1/RAW", "expires": "2035-01-31T12:00:00Z"}
@@ -188,6 +189,9 @@ class TestLimits:
     def _limited(self, db, redis_url):
         TunedSetting.objects.create(component="registry", name="calls_per_minute", value=3)
         throttling.forget()
+        # Users of other tests had the same numbers.
+        for key in connect().scan_iter("dynamo:calls:*"):
+            connect().delete(key)
 
     def test_a_user_who_calls_too_often_is_told_when_to_go_on(self, ann, bob):
         answers = [ann.get("whoami") for _ in range(8)]
