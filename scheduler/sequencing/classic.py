@@ -144,7 +144,8 @@ class _Reader:
         found = _HEADING.match(line)
         if found is None or len(found[1]) > _LONGEST_NAME:
             raise _Mistake(f"{line[:60]!r}: a sequence begins with [SEQUENCE name] or [SEQUENCE name] restart")
-        self.end()
+        if self.sequences:
+            self.end()
         if found[1] in {sequence.name for sequence in self.sequences}:
             raise _Mistake(f"there are two sequences called {found[1]}")
         self._begun = number
