@@ -11,6 +11,8 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import httpx
@@ -117,4 +119,14 @@ def _try_again(session: Session, outcome: httpx.Response | httpx.TransportError)
 def _pause(outcome: httpx.Response | httpx.TransportError, wait: float) -> float:
     """Seconds until the next try: what the server says, not less than the back-off; spread, so that clients do not come in step."""
     told = outcome.headers.get("Retry-After", "") if isinstance(outcome, httpx.Response) else ""
-    return max(float(told) if told.isdecimal() else 0.0, wait) * random.uniform(1.0, 1.25)  # noqa: S311 - no secret
+    return max(_seconds(told), wait) * random.uniform(1.0, 1.25)  # noqa: S311 - no secret
+
+
+def _seconds(told: str) -> float:
+    """Of Retry-After: a number of seconds, or the time until a date."""
+    if told.isdecimal():
+        return float(told)
+    try:
+        return (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0

@@ -19,6 +19,7 @@ _TRANSFERS = (
 _DELETIONS = tuple(
     Column("Site", column.value) if column.title == "To" else column for column in _TRANSFERS if column.title != "From"
 )
+_ENDED = ["done", "cancelled"]
 _HELD = (*_TRANSFERS[:2], Column("Reason", lambda row: row.reason), *_TRANSFERS[2:])
 _SERVERS = (
     Column("Part", lambda row: row.name), Column("Well", lambda row: row.ok), Column("Detail", lambda row: row.detail),
@@ -36,21 +37,25 @@ def transfers(
     desk: Desk,
     site: Sites = None,
     source: Annotated[list[str] | None, typer.Option(help="Only from this site; repeat for more.")] = None,
-    state: Annotated[list[str] | None, typer.Option(help="Only in this state; repeat for more.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only in this state, e.g. `inbatch`; repeat for more.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", "-a", help="Also those that are done or cancelled.")] = False,
     deletions: Annotated[bool, typer.Option("--deletions", "-D", help="Deletions of files instead of copies.")] = False,
     limit: Limit = None,
 ) -> None:
-    """List copies (or deletions) of files, the newest first; `--state` chooses those that wait, are under way, held, done.
+    """List copies (or deletions) of files that wait, are under way or held, the newest first.
 
     Examples:
 
         dynamo transfers --site T2_US_MIT
         dynamo transfers --state held --deletions --json
     """
+    chosen = {"state": state} if state or every else {"state__not": _ENDED}
     if deletions:
-        desk.out.rows(desk.dynamo.deletions(site=site, state=state), _DELETIONS, "no deletions")
+        desk.out.rows(desk.dynamo.deletions(site=site, **chosen), _DELETIONS, "no deletions")
         return
-    desk.out.rows(desk.dynamo.transfers(site=site, source=source, state=state), _TRANSFERS, "no transfers")
+    desk.out.rows(desk.dynamo.transfers(site=site, source=source, **chosen), _TRANSFERS, "no transfers")
 
 
 def held(

@@ -100,7 +100,7 @@ def list_requests(
     desk: Desk,
     status: Annotated[
         list[str] | None,
-        typer.Option(help="`new`, `activated`, `completed`, `rejected`, `cancelled` …; repeat for more."),
+        typer.Option(help="`waiting`, `new`, `activated`, `completed`, `rejected`, `cancelled`; repeat for more."),
     ] = None,
     user: Annotated[list[str] | None, typer.Option(help="Asked by this user; repeat for more.")] = None,
     item: Annotated[list[str] | None, typer.Option(help="Naming this dataset or block; repeat for more.")] = None,

@@ -89,7 +89,8 @@ class RequestVerbs(Base):
         """With its actions."""
         request = Request.of((yield from self._get(f"{_PATHS[kind]}/{number}")))
         actions = yield from gathered(listed(self.session, Action, f"{_PATHS[kind]}/{number}/actions", {}))
-        return replace(request, actions=tuple(actions))
+        raw = {**request.raw, "actions": [action.raw for action in actions]}
+        return replace(request, actions=tuple(actions), raw=raw)
 
 
 def _wish(

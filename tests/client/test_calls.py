@@ -31,9 +31,11 @@ def test_an_address_that_is_none_is_told(url: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_busy_server_is_asked_again_with_the_same_key(played, status: int) -> None:
-    server = played(busy("0", status), Answer(201, {"id": 7, "status": "new"}))
+@pytest.mark.parametrize(
+    ("status", "told"), [(429, "0"), (502, "soon"), (503, "-1"), (504, "Fri, 31 Dec 1999 23:59:59 GMT")]
+)
+def test_a_busy_server_is_asked_again_with_the_same_key(played, status: int, told: str) -> None:
+    server = played(busy(told, status), Answer(201, {"id": 7, "status": "new"}))
     waits: list[float] = []
     with Dynamo(server.url, patience=10, told=lambda _, seconds: waits.append(seconds)) as client:
         assert client.request_copy("/A", "T2_A").id == 7
@@ -69,8 +71,9 @@ def test_an_upload_is_sent_again_whole(played) -> None:
     assert len(second.body) < len(json.dumps(document)) / 5
 
 
-def test_patience_ends(played) -> None:
-    server = played(busy("60"))
+@pytest.mark.parametrize("told", ["60", "Fri, 31 Dec 2100 23:59:59 GMT"])
+def test_patience_ends(played, told: str) -> None:
+    server = played(busy(told))
     with Dynamo(server.url, patience=5) as client, pytest.raises(Unavailable, match="detox has the turn") as error:
         client.whoami()
     assert (len(server.asked), error.value.status) == (1, 503)

@@ -125,6 +125,8 @@ def test_file_operations(olga: Command, everything: None) -> None:
     assert olga("transfers", "--deletions")[1].split("\t")[:3] == ["2", "held", "T2_A"]
     assert olga("held", "--reason", "no_source", "--site", "T2_A")[1].split("\t")[:3] == ["2", "held", "no_source"]
     Subscription.objects.update(state="done")
+    assert olga("transfers")[1:] == ("", "no transfers\n")
+    assert olga("transfers", "--all")[1].startswith("1\tdone\t")
     assert olga("held")[1:] == ("", "nothing is held\n")
 
 
