@@ -11,6 +11,7 @@ from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 
 from testbed import browser
 
@@ -18,26 +19,31 @@ _SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 _LONGEST = {"desktop": 900, "phone": 1300}
 """Longer pages are cut off, so that pictures stay small."""
 _OPERATOR = "operator"
+_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A page to take: its name and address, the links (CSS selectors) to follow from there, and on what it is looked at."""
+    """A page to take: its name and address, the links (CSS selectors) to follow from there, on what it is looked at, and whether dark."""
 
     name: str
     path: str
     follow: tuple[str, ...] = ()
     sizes: tuple[str, ...] = ("desktop",)
+    dark: bool = False
 
 
 _BOTH = ("desktop", "phone")
 SHOTS = (
-    Shot("overview", "/", sizes=_BOTH), Shot("detox", "/detox/", sizes=_BOTH),
+    Shot("overview", "/", sizes=_BOTH), Shot("overview-dark", "/", sizes=_BOTH, dark=True), Shot("detox", "/detox/", sizes=_BOTH),
     Shot("detox-site", "/detox/", ("a[href*='/site/T2_US_MIT']",), ("phone",)),
     Shot("detox-why", "/detox/", ("a[href*='/site/T2_US_MIT']", "tr:has(.tag.deleted) a[href*='/why/']"), _BOTH),
     Shot("dealer", "/dealer/"), Shot("request", "/requests/", ("td a[href*='/requests/']",), ("phone",)),
-    Shot("statistics", "/statistics/?statistic=usage"), Shot("administration", "/admin/"),
-    Shot("schedules", "/admin/django_celery_beat/periodictask/"),
+    Shot("statistics", "/statistics/?statistic=usage"), Shot("datasets", "/datasets/"),
+    Shot("dataset", "/requests/", ("td a[href*='/requests/']", "main a[href^='/dataset/']"), _BOTH),
+    Shot("site", "/site/?name=T2_US_MIT", dark=True), Shot("quotas", "/quotas/"), Shot("ask", "/requests/copy/", sizes=("phone",)),
+    Shot("policy-edit", "/policies/", ("td a[href*='/policies/of/Physics']", "a[href$='/edit/']"), dark=True),
+    Shot("audit", "/audit/"), Shot("administration", "/admin/"), Shot("schedules", "/admin/django_celery_beat/periodictask/"),
 )  # fmt: skip
 
 
@@ -83,11 +89,13 @@ def take(driver: webdriver.Chrome, url: str, output: Path) -> list[Path]:
             width, height = _SIZES[size]
             # A phone's width is less than a window can have: the device's metrics are set instead.
             _measure(driver, width, height)
+            _prefer(driver, "dark" if shot.dark else "light")
             driver.get(f"{url}{shot.path}")
             for selector in shot.follow:
                 driver.get(str(driver.find_element(By.CSS_SELECTOR, selector).get_attribute("href")))
             _measure(driver, width, min(max(height, _length(driver)), _LONGEST[size]))
             path = output / f"{shot.name}-{size}.png"
+            _settle(driver)
             driver.save_screenshot(str(path))
             taken.append(path)
     return taken
@@ -96,6 +104,20 @@ def take(driver: webdriver.Chrome, url: str, output: Path) -> list[Path]:
 def _measure(driver: webdriver.Chrome, width: int, height: int) -> None:
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def _prefer(driver: webdriver.Chrome, scheme: str) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+
+def _settle(driver: webdriver.Chrome) -> None:
+    """Parts of a page that come when they are seen are there."""
+    coming = (
+        "return [...document.querySelectorAll('.htmx-request, [hx-trigger=revealed] > .links')]"
+        ".some(part => part.getBoundingClientRect().top < innerHeight)"
+    )
+    WebDriverWait(driver, _SECONDS).until(lambda _: not driver.execute_script(coming))
 
 
 def _length(driver: webdriver.Chrome) -> int:

@@ -72,7 +72,7 @@ def user(request: HttpRequest, number: int) -> HttpResponse:
     if request.method == "POST" and (taking or form.is_valid()):
         try:
             _take(request, row) if taking else _grant(request, row, form.cleaned_data)
-        except (EXPECTED, Denied) as error:
+        except EXPECTED as error:
             form.add_error(None, text_of(error)) if form.is_bound else None
             return _shown(request, row, form, text_of(error))
         return redirect("user", number=row.pk)
