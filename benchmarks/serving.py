@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,17 +31,23 @@ _START_SECONDS = 600
 @dataclass(frozen=True)
 class Served:
     """A running server: ``near`` maps its image, ``far`` does not; ``process`` is its number; ``start_seconds`` from the
-    beginning of its process until it served."""
+    beginning of its process until it served; ``environment``: for other processes that are to use it."""
 
     near: ServerBackend
     far: ServerBackend
     process: int
     start_seconds: float
+    environment: dict[str, str] = field(default_factory=dict)
 
     def peak_memory(self) -> int:
         """Largest resident size so far, in bytes."""
-        (line,) = [line for line in Path(f"/proc/{self.process}/status").read_text().splitlines() if "VmHWM" in line]
-        return int(line.split()[1]) * 1024
+        return peak_memory_of(self.process)
+
+
+def peak_memory_of(process: int) -> int:
+    """Largest resident size of a process so far, in bytes."""
+    (line,) = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if "VmHWM" in line]
+    return int(line.split()[1]) * 1024
 
 
 @functools.cache
@@ -87,7 +93,9 @@ def served(image: Image | None) -> Iterator[Served]:
     try:
         _wait(process, log)
         started = time.perf_counter() - began
-        yield Served(ServerBackend(url, _TOKEN, places[0]), ServerBackend(url, _TOKEN, None), process.pid, started)
+        yield Served(
+            ServerBackend(url, _TOKEN, places[0]), ServerBackend(url, _TOKEN, None), process.pid, started, environment
+        )
     finally:
         process.kill()
         process.wait()

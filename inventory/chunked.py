@@ -69,7 +69,7 @@ class ChunkedSnapshot(Snapshot):
     def of_datasets(self, name: str, dataset_ids: pl.Series, *columns: str) -> pl.DataFrame:
         """All or some columns of the rows of the chunked table ``name`` that belong to the datasets with ``dataset_ids``."""
         # Plain NumPy: commits of a few rows do this for every table.
-        ids = np.unique(dataset_ids.drop_nulls().to_numpy())
+        ids = np.unique(_whole(dataset_ids).to_numpy())
         numbers, begins = np.unique(ids // TABLES[name].chunk_datasets, return_index=True)
         pieces = []
         for number, begin, end in zip(numbers.tolist(), begins, [*begins[1:], len(ids)], strict=False):
@@ -82,7 +82,7 @@ class ChunkedSnapshot(Snapshot):
 
     def datasets_called(self, names: pl.Series) -> pl.Series:
         """Ids of the datasets with these names."""
-        return datasets_called(self._in_order("datasets"), names.drop_nulls())
+        return datasets_called(self._in_order("datasets"), _whole(names))
 
     def files_called(self, lfns: pl.Series) -> pl.DataFrame:
         """Files with these LFNs: the columns of ``files``, and ``lfn``."""
@@ -117,6 +117,10 @@ class _Source:
             yield joined(self._name, pieces, wanted).select(wanted)
             if left == 0:
                 return
+
+
+def _whole(values: pl.Series) -> pl.Series:
+    return values.drop_nulls() if values.null_count() else values
 
 
 def _batches(chunks: Sequence[PackedRows], least: int = _BATCH_ROWS) -> Iterator[list[Piece]]:

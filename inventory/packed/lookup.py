@@ -53,7 +53,8 @@ def _few_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series:
         if len(places):
             found.append(chunk.frame(["dataset_id", "name"], places))
     rows = pl.concat(found) if len(found) > 2 else found[-1]
-    ids: pl.Series = rows["dataset_id"].filter(rows["name"].is_in(names.implode()))
+    same = rows["name"] == names[0] if len(names) == 1 else rows["name"].is_in(names.implode())
+    ids: pl.Series = rows["dataset_id"].filter(same)
     return ids
 
 

@@ -185,7 +185,7 @@ def gathered(keys: pl.Series, found: pl.Series, wanted: pl.Series) -> pl.Series:
         return pl.Series(found.name, [None] * len(wanted), dtype=found.dtype)
     known, ids = keys.to_numpy(), wanted.to_numpy()
     places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    values = found.gather(places)
+    values = found[places]
     same = known[places] == ids
     return values if same.all() else pl.select(pl.when(pl.Series(same)).then(values)).to_series()
 

@@ -25,7 +25,7 @@ def block_names(snapshot: Snapshot, rows: pl.DataFrame) -> pl.Series:
     """Names of the blocks of rows with dataset_id and block_id."""
     blocks = snapshot.of_datasets("blocks", rows["dataset_id"], "block_id", "name")
     order = np.argsort(blocks["block_id"].to_numpy(), kind="stable")
-    return gathered(blocks["block_id"].gather(order), blocks["name"].gather(order), rows["block_id"])
+    return gathered(blocks["block_id"][order], blocks["name"][order], rows["block_id"])
 
 
 BLOCK_NAME = Field(
