@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import redis
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django_celery_beat.admin import ClockedScheduleAdmin as BaseClockedScheduleAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BaseCrontabScheduleAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BasePeriodicTaskAdmin
@@ -18,8 +19,10 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from inventory.admin import ReadOnlyAdmin
+from scheduler import applications, sequences
 from scheduler.ending import end_job, end_run
-from scheduler.models import ApplicationLock, Job, Run, RunLog
+from scheduler.errors import ProgramRefused
+from scheduler.models import Application, ApplicationLock, Authorisation, Job, Run, RunLog, Sequence, SequenceStep
 
 
 class History(ReadOnlyAdmin):
@@ -152,3 +155,110 @@ class SolarScheduleAdmin(ModelAdmin):
 @admin.register(ClockedSchedule)
 class ClockedScheduleAdmin(BaseClockedScheduleAdmin, ModelAdmin):
     """Once, at a given time."""
+
+
+@admin.register(Authorisation)
+class AuthorisationAdmin(ModelAdmin):
+    """Contents that may write the inventory; deleting a row withdraws it at once, also from a program that runs."""
+
+    list_display = ("title", "user", "sha256", "authorised_by", "authorised_at", "note")
+    list_filter = ("user",)
+    search_fields = ("title", "sha256", "note", "user__username")
+    autocomplete_fields = ("user",)
+    readonly_fields = ("authorised_by", "authorised_at")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Another content or user is another authorisation: who gave it has to be true.
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Authorisation, form: Any, change: bool) -> None:
+        """Whoever saves it authorises it."""
+        obj.authorised_by = request.user.get_username()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Application)
+class ApplicationAdmin(History):
+    """Users' programs."""
+
+    list_display = ("id", "title", "state", "author", "level", "queued_at", "started_at", "ended_at", "error")
+    list_filter = ("state", "level", "author")
+    search_fields = ("title", "author", "error", "sha256", "path")
+    date_hierarchy = "queued_at"
+    list_select_related = ("run", "job")
+    show_full_result_count = False
+    actions = ("end_selected",)
+
+    @action(description="End the selected programs", permissions=["end"])
+    def end_selected(self, request: HttpRequest, queryset: QuerySet[Application]) -> None:
+        """Have them ended; nothing of them is written."""
+        _end(self, request, queryset, lambda row: applications.kill(row, request.user.get_username()))
+
+
+class StepInline(TabularInline):
+    """The steps of a sequence, in order."""
+
+    model = SequenceStep
+    fields = ("position", "kind", "on_failure", "title", "path", "level", "arguments", "limit_hours", "wait", "last")
+    readonly_fields = ("last",)
+    ordering = ("position",)
+    extra = 0
+
+
+@admin.register(Sequence)
+class SequenceAdmin(ModelAdmin):
+    """Sequences with their steps; a step that failed last is told in the list."""
+
+    list_display = ("name", "owner", "enabled", "phase", "position", "rounds", "failures", "failing", "changed_at")
+    list_filter = ("enabled", "phase", "owner")
+    search_fields = ("name",)
+    autocomplete_fields = ("owner",)
+    fields = ("name", "owner", "restart", "phase", "position", "until", "rounds", "failures", "enabled")
+    readonly_fields = ("phase", "position", "until", "rounds", "failures", "enabled")
+    inlines = (StepInline,)
+    actions = ("start_selected", "stop_selected", "export_selected")
+
+    @admin.display(description="failing step")
+    def failing(self, row: Sequence) -> str:
+        """The step whose last program did not end well."""
+        step = row.steps.filter(last__state__in=sequences.FAILURES).order_by("position").first()
+        return f"{step.position}: {step.title} {step.last.state}" if step else ""
+
+    def has_change_permission(self, request: HttpRequest, obj: Sequence | None = None) -> bool:
+        # Steps must not move under the one that is being done.
+        return super().has_change_permission(request, obj) and (obj is None or not obj.enabled)
+
+    def has_control_permission(self, request: HttpRequest) -> bool:
+        """Who may start and stop: the permission that the model declares."""
+        return request.user.has_perm("scheduler.control_sequence")
+
+    @action(description="Start the selected sequences", permissions=["control"])
+    def start_selected(self, request: HttpRequest, queryset: QuerySet[Sequence]) -> None:
+        """From the first step, or where each stopped."""
+        self._each(request, queryset, lambda row: sequences.start(row.name))
+
+    @action(description="Stop the selected sequences (their present programs go on)", permissions=["control"])
+    def stop_selected(self, request: HttpRequest, queryset: QuerySet[Sequence]) -> None:
+        """No further step is done."""
+        self._each(request, queryset, lambda row: sequences.stop(row.name, request.user.get_username()))
+
+    @action(description="Export the selected sequences as a classic file", permissions=["view"])
+    def export_selected(self, request: HttpRequest, queryset: QuerySet[Sequence]) -> HttpResponse | None:
+        """A text file to download."""
+        try:
+            text = sequences.export_text([row.name for row in queryset])
+        except ProgramRefused as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return None
+        return HttpResponse(
+            text, content_type="text/plain; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="sequences.txt"'},
+        )  # fmt: skip
+
+    def _each(self, request: HttpRequest, rows: QuerySet[Sequence], do: Callable[[Sequence], object]) -> None:
+        for row in rows:
+            try:
+                do(row)
+            except ProgramRefused as error:
+                self.message_user(request, str(error), messages.ERROR)
+        self.message_user(request, f"{rows.count()} sequences asked; the list tells where they stand")

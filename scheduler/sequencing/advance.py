@@ -22,7 +22,11 @@ from scheduler.sequencing.words import ArgumentsWrong, filled, words
 from scheduler.settings import SchedulerSettings, scheduler_settings
 
 _HOUR = 3600.0
-_STATES: dict[type[Exception], State] = {ProgramNotFound: State.NOT_FOUND, ProgramNotAuthorised: State.AUTH_FAILED, ProgramRefused: State.FAILED}
+_STATES: dict[type[Exception], State] = {
+    ProgramNotFound: State.NOT_FOUND,
+    ProgramNotAuthorised: State.AUTH_FAILED,
+    ProgramRefused: State.FAILED,
+}
 _LOG = structlog.get_logger(__name__)
 
 

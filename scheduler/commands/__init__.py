@@ -1,0 +1,1 @@
+"""Subcommands of ``manage.py application`` and ``manage.py sequence``."""

@@ -1,0 +1,1 @@
+"""``manage.py application submit|list|show|log|kill|authorise``."""

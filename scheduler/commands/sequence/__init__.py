@@ -1,0 +1,1 @@
+"""``manage.py sequence import|export|list|start|stop|show``."""
