@@ -180,7 +180,7 @@ class Comparisons(Resource):
     @operation(body=ComparisonWished, answer=ANSWERED, status=202)
     def create(self, call: Call) -> Comparison:
         """Ask what another policy, quota, status or lock would change; a worker computes it, one at a time."""
-        given = {
+        given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
             for name, value in call.body.items()
         }

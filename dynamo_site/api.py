@@ -46,9 +46,7 @@ class Index(Resource):
     @operation(answer=Root)
     def show(self, call: Call) -> dict[str, Any]:
         """Addresses of all resources that need no more than their name."""
-        found = {
-            pattern.pattern._route.removeprefix("api/v1/") for pattern in RESOURCES if isinstance(pattern, URLPattern)
-        }
+        found = {str(pattern.pattern).removeprefix("api/v1/") for pattern in RESOURCES}
         return {"resources": {name: f"/api/v1/{name}" for name in sorted(found) if name and "<" not in name}}
 
 

@@ -57,7 +57,7 @@ def documented(tag: str, summary: str, description: str, **others: str) -> Calla
     def decorate(view: View) -> View:
         fields: Fields = view.fields
         more = [_other(name, others[name]) for name in view.others]
-        about = {"summary": summary, "description": description, "tags": [tag]}
+        about: dict[str, Any] = {"summary": summary, "description": description, "tags": [tag]}
         if hasattr(view, "list"):
             parameters = [*_filters(fields), *more, *_page(fields), *COMMON]
             shown = extend_schema(

@@ -59,7 +59,7 @@ class FromInventory(Resource):
 
     def form(self, request: Request) -> Format:
         """The format that was chosen."""
-        form: Format = request.accepted_renderer  # type: ignore[assignment]
+        form: Format = request.accepted_renderer
         return form
 
 

@@ -184,10 +184,10 @@ def column(
                  **{"filtered": kind != "json", **more})  # fmt: skip
 
 
-def _declared(model: type[Model], path: str) -> Any:
+def _declared(model: Any, path: str) -> Any:
     *way, last = path.split("__")
     for step in way:
-        model = model._meta.get_field(step).related_model  # type: ignore[union-attr,assignment]
+        model = model._meta.get_field(step).related_model
     return model._meta.pk if last == "pk" else model._meta.get_field(last)
 
 

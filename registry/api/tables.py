@@ -45,9 +45,9 @@ def table(fields: Fields, **others: str) -> Callable[[Callable[[Any, Call], pl.D
             # Texts of a closed vocabulary are compared with any text that callers send.
             texts = found.with_columns(pl.col(pl.Enum, pl.Categorical).cast(pl.String)).with_row_index(_ROW)
             listing = of_frame(_NOWHERE, texts, asked, {_ROW: int})
-            return answered(request, listing, asked, request.accepted_renderer, {})  # type: ignore[arg-type]
+            return answered(request, listing, asked, request.accepted_renderer, {})
 
         method.fields, method.others = fields, others  # type: ignore[attr-defined]
-        return extend_schema(**says(function), **listed(fields, others))(method)  # type: ignore[no-any-return]
+        return extend_schema(**says(function), **listed(fields, others))(method)
 
     return decorate

@@ -102,7 +102,7 @@ class Resource(ViewSet):
         super().initial(request, *args, **kwargs)
         if request.method == "POST" and hasattr(self, "post"):
             # DRF looks for the method's function after this.
-            handler = self.post
+            handler: Callable[..., HttpResponseBase] = getattr(self, "post")  # noqa: B009 - the class has none
             self.post = lambda *args, **kwargs: idempotency.once(
                 request, partial(handler, *args, **kwargs), atomic=self.atomic, secrets=self.secrets
             )
@@ -160,7 +160,7 @@ def operation(
             parameters=[] if query is Query else [query],
             request={"application/json": body} if isinstance(body, Mapping) else body,
             responses=told_of,
-        )(method)  # type: ignore[no-any-return]
+        )(method)
 
     return decorate
 
@@ -177,10 +177,10 @@ def listing(fields: Fields, **others: str) -> Callable[[Callable[[Any, Call], Qu
         def method(self: Resource, request: Request, **variables: Any) -> HttpResponseBase:
             asked = asking.asked(request._request, fields, tuple(others))
             found = function(self, Call.of(request, query=dict(asked.others or {}), path=variables))
-            return answered(request, of_rows(found, asked), asked, request.accepted_renderer, {})  # type: ignore[arg-type]
+            return answered(request, of_rows(found, asked), asked, request.accepted_renderer, {})
 
         method.fields, method.others = fields, others  # type: ignore[attr-defined]
-        return extend_schema(**says(function), **listed(fields, others))(method)  # type: ignore[no-any-return]
+        return extend_schema(**says(function), **listed(fields, others))(method)
 
     return decorate
 
@@ -204,11 +204,11 @@ def route(
     if access is None and set(methods) != {"get"}:
         raise ValueError(f"{address}: who may change something there?")
     view = resource.as_view(methods)
-    view.access = access or Access()  # type: ignore[attr-defined]
+    view.access = access or Access()
     return path(f"api/v1/{address}", view, name=name or f"v1-{address.replace('/', '-')}")
 
 
-def says(function: Callable[..., Any]) -> dict[str, str]:
+def says(function: Callable[..., Any]) -> dict[str, Any]:
     """Summary and description of an operation: what its docstring says."""
     text = (function.__doc__ or "").strip()
     return {"summary": text.split("\n")[0].rstrip("."), "description": text}

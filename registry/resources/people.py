@@ -130,7 +130,7 @@ def _no_more(call: Call, scopes: list[str] | None) -> list[str] | None:
 
 
 def _own(call: Call) -> QuerySet[ApiToken]:
-    return ApiToken.objects.filter(user=call.caller.user)
+    return ApiToken.objects.filter(user_id=call.caller.user.pk or 0)
 
 
 def _one(call: Call) -> ApiToken:

@@ -130,7 +130,8 @@ class _Requests(Resource):
         found = Request.objects.filter(kind=self.kind)
         for name, model in (("item", RequestItem), ("site", RequestSite)):
             for value in call.query.get(name, []):
-                found = found.filter(pk__in=model._default_manager.filter(**{name: value}).values("request_id"))
+                numbers: Any = model._default_manager.filter(**{name: value}).values("request_id")
+                found = found.filter(pk__in=numbers)
         return found
 
     @operation(answer=FIELDS)
