@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -159,3 +160,13 @@ def words(who: Who) -> str:
     pairs = _pairs(who)
     told = {ANYONE: "anyone", PUBLIC: "public", KNOWN: "known users", STAFF: "staff", NOBODY: "–"}
     return " or ".join(f"{role} on {target}" for role, target in pairs) if pairs else told[str(who)]
+
+
+@register("dynamo")
+def check_declarations(**_: Any) -> list[CheckMessage]:
+    """Every address says who may use it."""
+    return [
+        Error(f"{address.route}: nobody has declared who may use this address, so nobody may",
+              hint="see registry.access", id="dynamo.E010")
+        for address in addresses() if address.access is None
+    ]  # fmt: skip

@@ -123,7 +123,7 @@ class ApplicationLocks(Resource):
         return call.made(row_of(row, HELD), f"/api/v1/application-locks/{row.pk}")
 
     @operation()
-    def delete(self, call: Call) -> None:
+    def take_back(self, call: Call) -> None:
         """Take back a lock or a place in the queue: one's own, or any as an admin of applications."""
         row = ApplicationLock.objects.filter(pk=call.path["number"]).first()
         if row is None:
@@ -142,7 +142,7 @@ urlpatterns = [
     route(
         "application-locks/<int:number>",
         ApplicationLocks,
-        {"delete": "delete"},
+        {"delete": "take_back"},
         name="v1-application-locks-one",
         access=_STOP,
     ),

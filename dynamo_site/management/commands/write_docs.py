@@ -10,10 +10,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dynamo_site import reference
 from inventory.policy import reference as policies
+from registry import access_reference
 from registry import reference as endpoints
 
 PAGES: dict[str, Callable[[str], str]] = {
-    "policy-language.md": policies.filled, "classic-interface.md": endpoints.filled, "architecture.md": reference.filled,
+    "access.md": access_reference.filled, "policy-language.md": policies.filled, "classic-interface.md": endpoints.filled, "architecture.md": reference.filled,
     "deployment.md": reference.filled, "settings.md": reference.filled, "commands.md": reference.filled,
     "dynamo-command.md": reference.filled,
 }  # fmt: skip
