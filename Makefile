@@ -12,7 +12,7 @@ DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tes
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo screenshots test test-fast test-mariadb soak lint types bench performance docs requirements packages clean
+.PHONY: help setup demo screenshots test test-fast test-mariadb soak load lint types bench performance docs requirements packages clean
 
 help: ## list what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-mariadb: $(VENV)/.stamp-dev ## the database suites on MariaDB only
 
 soak: $(VENV)/.stamp-dev ## ten thousand schedules of faults in the inventory, for hours; ARGS="--seeds 0:500"
 	$(BIN)/python -m tests.inventory.faults --seeds 0:10000 --workers $$(nproc) $(ARGS)
+
+load: $(VENV)/.stamp-dev ## mixed traffic for minutes while parts of it all are killed; ARGS="--seconds 600 --clients 16"
+	$(BIN)/python -m tests.load $(ARGS)
 
 lint: $(VENV)/.stamp-dev ## style and import contracts
 	$(BIN)/ruff check .
