@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from dynamo_site.pages import plot
 from dynamo_site.pages.lists import by_state
+from dynamo_site.pages.queueing import is_operator
 from dynamo_site.pages.shell import page, shown
 from fileops import reports
 from fileops.lifecycle import State
@@ -47,7 +48,10 @@ def files(request: HttpRequest) -> HttpResponse:
         "groups": groups.order_by("site", "operation", "reason"),
         "held": shown(request, held.order_by("-updated", "-id")), "attempts": attempts[:_SHOWN_ATTEMPTS],
     }  # fmt: skip
-    return page(request, "files", "files", data, text=text, site=chosen["site"], reason=chosen["reason"])
+    return page(
+        request, "files", "files", data, text=text, site=chosen["site"], reason=chosen["reason"],
+        may_release=is_operator(request, "fileops") and bool(chosen["site"] or chosen["reason"]),
+    )  # fmt: skip
 
 
 @require_safe

@@ -23,7 +23,7 @@ from inventory.units import volume
 from registry import locks as registry_locks
 from registry.lifecycle import OPEN_REQUEST
 from registry.models import DetoxLock, Injection, Request, RequestKind, RequestStatus
-from scheduler.models import Run
+from scheduler.models import OPEN_STATES, Run
 from scheduler.models import State as RunState
 
 _SHOWN_ACTIONS = 200
@@ -115,7 +115,8 @@ def run_detail(request: HttpRequest, number: int) -> HttpResponse:
     """One run with the end of its log."""
     row = existing(Run.objects.all(), number)
     log = list(row.log_lines.order_by("-id")[:_SHOWN_LOG])[::-1]
-    return page(request, "runs", "run", {"row": row, "log": log}, num_lines=row.log_lines.count())
+    may_end = row.state in OPEN_STATES and is_operator(request, "application")
+    return page(request, "runs", "run", {"row": row, "log": log}, num_lines=row.log_lines.count(), may_end=may_end)
 
 
 @require_safe

@@ -21,7 +21,6 @@ from dynamo_site.pages.shell import existing, page, shown
 from registry import granting, rights
 from registry.audit_models import AuditRecord
 from registry.callers import caller_of
-from registry.errors import Denied
 
 _COLUMNS = ("time", "user", "roles", "method", "service", "address", "action", "target", "before", "after")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -47,7 +47,7 @@ class Changed:
 
 def written(quota: int) -> str:
     """Bytes as TB, as people write quotas; "none" for no limit."""
-    return "none" if quota < 0 else f"{quota / TB:.6f}".rstrip("0").rstrip(".")
+    return "none" if quota < 0 else f"{quota / TB:.12f}".rstrip("0").rstrip(".")
 
 
 class QuotaForm(forms.Form):
@@ -105,7 +105,7 @@ def quotas(request: HttpRequest) -> HttpResponse:
     snapshot = client.snapshot()
     known, partitions = _quotas(snapshot)
     may_edit = is_operator(request, _TARGET) and len(known) <= _MOST
-    form = QuotaForm(known, request.POST or None, may_edit=may_edit)
+    form = QuotaForm(known, request.POST if request.method == "POST" else None, may_edit=may_edit)
     if request.method == "POST":
         author = require_operator(request, _TARGET)
         if form.is_valid() and form.changed:

@@ -17,6 +17,7 @@ from dynamo_site.pages import (
     lines,
     lists,
     locking,
+    operating,
     people,
     policies,
     programs,
@@ -84,6 +85,12 @@ urlpatterns = [
     ]),
     *declared(Access(NOBODY, KNOWN, target="application", note="the author, or an operator on application"), [
         path("applications/<int:number>/kill/", programs.kill, name="application-kill"),
+    ]),
+    *declared(Access(NOBODY, ("operator", "fileops")), [
+        path("files/release/", operating.release_held, name="files-release"),
+    ]),
+    *declared(Access(NOBODY, ("operator", "application")), [
+        path("runs/<int:number>/end/", operating.end, name="run-end"),
     ]),
     *declared(Access(PUBLIC, ("operator", "application")), [
         path("sequences/", programs.sequence_list, name="sequences"),

@@ -9,11 +9,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from detox.models import Comparison
+from fileops.models import Subscription
 from inventory import client
 from inventory.models import PolicyVersion
 from registry import tokens
 from registry.audit_models import AuditRecord
 from registry.models import ApiToken, CopyRequest, DeletionRequest, DetoxLock, Request, RequestStatus
+from scheduler.models import Run
 from tests.dynamo_site.conftest import Filled
 from tests.web.window import PHONE, Window
 
@@ -141,6 +143,18 @@ def _quota(site: str) -> int:
     snapshot = client.snapshot()
     quotas = snapshot.named("quotas").collect()
     return int(quotas.filter(quotas["site"] == site)["quota"].max())
+
+
+def test_held_files_are_let_go_and_a_run_is_ended(window: Window, operator: User, filled: Filled) -> None:
+    window.open(reverse("files") + "?site=T2_B&reason=no_source")
+    window.press("form.actions button")
+    assert "1 file released" in window.text()
+    assert not Subscription.objects.filter(state="held").exists()
+    run = Run.objects.create(application="dealer", author="dora", host="h", pid=1, state="run")
+    window.open(reverse("run", args=[run.pk]))
+    window.press("main .head button")
+    run.refresh_from_db()
+    assert run.killed_by == "olga" and "asked to end" in window.text()
 
 
 def test_a_token_is_shown_once_and_can_be_revoked(window: Window, user: User, filled: Filled) -> None:
