@@ -101,7 +101,7 @@ class _Reader:
         self.sequences: list[FileSequence] = []
         self.mistakes: list[tuple[int, str]] = []
         self._programs: dict[str, str] = {}
-        self._begun = 0
+        self._begun, self._has_steps = 0, False
 
     def line(self, number: int, line: str) -> None:
         """One line without comment."""
@@ -110,19 +110,20 @@ class _Reader:
         elif line.startswith("["):
             self._heading(number, line)
         elif line.split()[0] == "WAIT":
-            wait = line[4:].strip()
+            steps, wait = self._current().steps, line[4:].strip()
             seconds(wait)
-            self._current().steps.append(FileStep(Kind.WAIT, wait=wait))
+            steps.append(FileStep(Kind.WAIT, wait=wait))
         elif line.split()[0] == "TERMINATE":
+            steps = self._current().steps
             if line != "TERMINATE":
                 raise _Mistake("nothing follows TERMINATE")
-            self._current().steps.append(FileStep(Kind.TERMINATE))
+            steps.append(FileStep(Kind.TERMINATE))
         else:
             self._current().steps.append(self._step(line))
 
     def end(self) -> None:
         """The last sequence is complete."""
-        if self.sequences and not self.sequences[-1].steps:
+        if self.sequences and not self._has_steps:
             self.mistakes.append((self._begun, f"the sequence {self.sequences[-1].name} has no steps"))
         if not self.sequences and not self.mistakes:
             self.mistakes.append((1, "there is no [SEQUENCE name]"))
@@ -130,6 +131,7 @@ class _Reader:
     def _current(self) -> FileSequence:
         if not self.sequences:
             raise _Mistake("a step stands before the first [SEQUENCE name]")
+        self._has_steps = True
         return self.sequences[-1]
 
     def _program(self, title: str, path: str) -> None:
@@ -148,7 +150,7 @@ class _Reader:
             self.end()
         if found[1] in {sequence.name for sequence in self.sequences}:
             raise _Mistake(f"there are two sequences called {found[1]}")
-        self._begun = number
+        self._begun, self._has_steps = number, False
         self.sequences.append(FileSequence(found[1], found[2] == "restart"))
         if found[2] not in ("", "restart"):
             raise _Mistake(f"after [SEQUENCE {found[1]}] only restart may stand, not {found[2]!r}")

@@ -69,8 +69,9 @@ class _Parser:
             if depth == _DEEPEST:
                 raise ExpressionWrong(f"{self._text!r}: more than {_DEEPEST} parentheses in each other")
             value = self.sum(depth + 1)
-            if self._take() != ")":
+            if self._next() != ")":
                 raise ExpressionWrong(f"{self._text!r}: a parenthesis is not closed")
+            self._take()
             return value
         if token in "+-*/)":  # noqa: S105 - operators
             raise ExpressionWrong(f"{self._text!r}: a number is expected, not {token!r}")
