@@ -13,7 +13,7 @@ from inventory.schema import MAX_LFN
 from inventory.snapshot import Snapshot
 from registry.classic.envelope import Call, Parameter, Streamed, endpoint
 from registry.classic.rendering import listed, lower
-from registry.classic.replicas import ReplicaFilter, block_replicas, sites_of
+from registry.classic.replicas import ReplicaFilter, block_replicas, datasets_with_replicas, sites_of
 from registry.classic.subscriptions import subscriptions
 from registry.errors import Refused
 from registry.naming import matches
@@ -21,6 +21,7 @@ from registry.naming import matches
 _BLOCK = Parameter("block", "list", longest=768)
 _DATASET = Parameter("dataset", "list")
 _NODE = Parameter("node", "list", longest=255)
+_SE = Parameter("se", "list", longest=512)
 _GROUP = Parameter("group", longest=255)
 _FALLBACK = "gfal2"
 _MOST_PATHS = 10_000
@@ -28,15 +29,18 @@ Listing = Callable[[Snapshot, ReplicaFilter], Iterator[str]]
 
 
 @endpoint(
-    _BLOCK, _DATASET, _NODE, Parameter("complete", "boolean"), _GROUP, Parameter("update_since", "integer"),
-    Parameter("create_since", "integer"),
+    _BLOCK, _DATASET, _NODE, _SE, Parameter("complete", "boolean"), Parameter("custodial", "boolean"),
+    Parameter("subscribed", "boolean"), _GROUP, Parameter("update_since", "integer"), Parameter("create_since", "integer"),
+    Parameter("show_dataset", "boolean", default=False),
 )  # fmt: skip
 def blockreplicas(call: Call) -> Any:
-    """Blocks with their replicas: of datasets, or of blocks (globs); without either an empty list."""
+    """Blocks with their replicas: of datasets, or of blocks (globs), inside these datasets with ``show_dataset``; without either none."""
+    if call["show_dataset"]:
+        return _listed(call, datasets_with_replicas, "dataset")
     return _listed(call, block_replicas, "block")
 
 
-@endpoint(_DATASET, _BLOCK, _NODE, _GROUP, Parameter("suspended", "boolean"), Parameter("move", "boolean"))
+@endpoint(_DATASET, _BLOCK, _NODE, _SE, _GROUP, Parameter("suspended", "boolean"), Parameter("move", "boolean"))
 def subscribed(call: Call) -> Any:
     """Datasets with the sites that have them, wholly or some blocks of them; nothing is ever suspended or moved."""
     if call["suspended"] or call["move"]:
@@ -56,7 +60,8 @@ def _listed(call: Call, listing: Listing, member: str) -> Any:
     # As PhEDEx had it: who gives blocks means these.
     which = ReplicaFilter(
         datasets=[block.partition("#")[0] for block in blocks] if blocks else datasets, blocks=blocks or None,
-        nodes=call["node"], complete=values.get("complete"), group=call["group"], since=max(since, default=None),
+        nodes=call["node"], hosts=call["se"], complete=values.get("complete"), custodial=values.get("custodial"),
+        subscribed=values.get("subscribed"), group=call["group"], since=max(since, default=None),
     )  # fmt: skip
     return Streamed(listed(listing(client.snapshot(), which), member))
 

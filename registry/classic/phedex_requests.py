@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,15 +34,17 @@ Nodes = dict[str, dict[str, Any]]
 
 
 @endpoint(
-    Parameter("node", "list", longest=255), Parameter("dataset", "list"), Parameter("decision", choices=tuple(_DECISIONS))
+    Parameter("request", "integers", least=1), Parameter("type", choices=("xfer", "delete")),
+    Parameter("requested_by", "list", longest=150), Parameter("node", "list", longest=255), Parameter("dataset", "list"),
+    Parameter("decision", choices=tuple(_DECISIONS)), Parameter("create_since", "time"),
 )  # fmt: skip
 def requestlist(call: Call) -> dict[str, Any]:
     """Copy and deletion requests about sites and datasets (of blocks, too) that match, and whether they were taken up."""
     nodes, most = _nodes(client.snapshot()), registry_settings().max_listed
-    which = _Which(call["decision"], None if call["node"] is None else _matching(nodes, call["node"]), call["dataset"])
+    which = _which(call, nodes)
     numbers = _about(which.of(Request.objects.all()), which.datasets, most)
     found = list(Request.objects.filter(pk__in=numbers).prefetch_related("sites"))
-    if which.decision != "pending":
+    if call["decision"] != "pending":
         found += archive.find(which.archived(), most, above=numbers[-1] if len(numbers) == most else 0)
     found = sorted(found, key=lambda request: request.pk)[-most:]
     if len(found) == most:
@@ -50,22 +52,22 @@ def requestlist(call: Call) -> dict[str, Any]:
     return {"request": [_listed(request, nodes) for request in found]}
 
 
-def _matching(nodes: Nodes, patterns: Sequence[str]) -> list[str]:
-    return pl.DataFrame({"node": list(nodes)}, {"node": pl.String}).filter(matches("node", patterns))["node"].to_list()
-
-
 @dataclass(frozen=True)
 class _Which:
-    """Requests of a decision, about any of some sites, with an item of datasets that match; None does not filter."""
+    """Requests with one of these ``values`` in each field, asked since then, about any of the sites, with an item of datasets
+    that match; None does not filter.
+    """
 
-    decision: str | None
+    values: Mapping[str, Sequence[object]]
+    since: datetime | None
     sites: Sequence[str] | None
     datasets: Sequence[str] | None
 
     def of(self, requests: QuerySet[Request]) -> QuerySet[Request]:
         """Those of the database; datasets are looked at later."""
-        if self.decision is not None:
-            requests = requests.filter(status__in=_DECISIONS[self.decision])
+        requests = requests.filter(**{f"{name}__in": values for name, values in self.values.items()})
+        if self.since is not None:
+            requests = requests.filter(first_asked__gte=self.since)
         if self.sites is not None:
             about = RequestSite.objects.filter(site__in=self.sites)
             requests = requests.filter(pk__in=about.values("request_id"))
@@ -73,9 +75,9 @@ class _Which:
 
     def archived(self) -> pl.Expr:
         """The same over the columns of the archive."""
-        tests = [pl.lit(True)]
-        if self.decision is not None:
-            tests.append(pl.col("status").is_in(_DECISIONS[self.decision]))
+        tests = [pl.lit(True), *(pl.col(name).is_in(list(values)) for name, values in self.values.items())]
+        if self.since is not None:
+            tests.append(pl.col("first_asked") >= self.since)
         if self.sites is not None:
             tests.append(
                 pl.col("sites").list.set_intersection(pl.lit(list(self.sites), pl.List(pl.String))).list.len() > 0
@@ -85,6 +87,20 @@ class _Which:
             lines = pl.col("items").list.join("\n")
             tests.append(lines.str.contains(f"(?m)^(?:{names})(?:#.*)?$") if names else pl.lit(False))
         return pl.all_horizontal(tests)
+
+
+def _which(call: Call, nodes: Nodes) -> _Which:
+    asked = {
+        "id": call["request"], "user": call["requested_by"],
+        "kind": None if call["type"] is None else [kind for kind, name in _TYPES.items() if name == call["type"]],
+        "status": None if call["decision"] is None else _DECISIONS[call["decision"]],
+    }  # fmt: skip
+    sites = None
+    if call["node"] is not None:
+        known = pl.DataFrame({"node": list(nodes)}, {"node": pl.String})
+        sites = known.filter(matches("node", call["node"]))["node"].to_list()
+    given = {name: values for name, values in asked.items() if values is not None}
+    return _Which(given, call["create_since"], sites, call["dataset"])
 
 
 def _about(requests: QuerySet[Request], datasets: Sequence[str] | None, most: int) -> list[int]:

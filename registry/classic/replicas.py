@@ -19,6 +19,7 @@ from registry.naming import is_glob, matches
 _DATASETS = 1024  # as many as a chunk of the inventory has
 _FIRST_DATASETS = 64
 _ROWS = 10_000  # about 3 MB of text
+_SUBSCRIBED = pl.col("group_id") != NO_GROUP_ID
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,16 @@ class ReplicaFilter:
     """Which block replicas; None does not filter.
 
     ``datasets``: names or globs; ``blocks``: full names (dataset#block) or globs, besides. ``nodes``: names or globs of sites,
-    ``group``: a name, ``since``: UTC seconds of the last change.
+    ``hosts`` of their storage; ``group``: a name, ``since``: UTC seconds of the last change. ``subscribed``: owned by a group.
     """
 
     datasets: Sequence[str]
     blocks: Sequence[str] | None = None
     nodes: Sequence[str] | None = None
+    hosts: Sequence[str] | None = None
     complete: bool | None = None
+    custodial: bool | None = None
+    subscribed: bool | None = None
     group: str | None = None
     since: int | None = None
 
@@ -58,17 +62,42 @@ def groups_of(datasets: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def block_replicas(snapshot: Snapshot, which: ReplicaFilter) -> Iterator[str]:
     """JSON objects of blocks with their replicas, with commas between; blocks without a replica that is wanted are not there."""
-    sites = sites_of(snapshot, which.nodes)
+    for _, replicas in _found(snapshot, which):
+        for part in _parts(replicas, "block_id"):
+            yield joined(_blocks(part)["block"])
+
+
+def datasets_with_replicas(snapshot: Snapshot, which: ReplicaFilter) -> Iterator[str]:
+    """The same inside JSON objects of their datasets, whose numbers are those of all their blocks."""
+    for datasets, replicas in _found(snapshot, which):
+        ids = datasets["dataset_id"]
+        whole = snapshot.of_datasets("blocks", ids).group_by("dataset_id").agg(pl.col("size", "num_files").sum())
+        known = datasets.join(whole, on="dataset_id").join(
+            snapshot.of_datasets("datasets", ids).select("dataset_id", "is_open"), on="dataset_id"
+        )
+        head = encoded(
+            pl.col("dataset").alias("name"), pl.col("dataset_id").alias("id"), pl.col("size").alias("bytes"),
+            pl.col("num_files").alias("files"), yes_no(pl.col("is_open")).alias("is_open"),
+        )  # fmt: skip
+        for part in _parts(replicas, "dataset_id"):
+            rows = _blocks(part).group_by("dataset_id", maintain_order=True).agg("block")
+            rows = rows.join(known, on="dataset_id", maintain_order="left")
+            yield joined(rows.select(with_list(head, "block", pl.col("block"))).to_series())
+
+
+def _found(snapshot: Snapshot, which: ReplicaFilter) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Some datasets at a time, with their replicas that are wanted."""
+    sites = sites_of(snapshot, which.nodes, which.hosts)
     for datasets in groups_of(datasets_of(snapshot, which.datasets)):
-        replicas = _replicas(snapshot, which, datasets, sites)
-        for part in _parts(replicas):
-            yield _rendered(part)
+        yield datasets, _replicas(snapshot, which, datasets, sites)
 
 
-def sites_of(snapshot: Snapshot, nodes: Sequence[str] | None) -> pl.DataFrame:
-    """Sites that are wanted: site_id, node, se."""
+def sites_of(snapshot: Snapshot, nodes: Sequence[str] | None, hosts: Sequence[str] | None = None) -> pl.DataFrame:
+    """Sites whose name and host match, where that is asked: site_id, node, se."""
     sites = snapshot.frame("sites").select("site_id", pl.col("name").alias("node"), pl.col("host").alias("se"))
-    return sites if nodes is None else sites.filter(matches("node", nodes))
+    for column, patterns in (("node", nodes), ("se", hosts)):
+        sites = sites if patterns is None else sites.filter(matches(column, patterns))
+    return sites
 
 
 def owners_of(snapshot: Snapshot) -> pl.DataFrame:
@@ -96,8 +125,10 @@ def _replicas(
     snapshot: Snapshot, which: ReplicaFilter, datasets: pl.DataFrame, sites: pl.DataFrame
 ) -> pl.DataFrame:  # fmt: skip
     replicas = owned(snapshot, snapshot.of_datasets("block_replicas", datasets["dataset_id"]), which.group)
-    if which.complete is not None:
-        replicas = replicas.filter(pl.col("complete") == which.complete)
+    for value, is_so in (
+        (which.complete, pl.col("complete")), (which.custodial, pl.col("custodial")), (which.subscribed, _SUBSCRIBED),
+    ):  # fmt: skip
+        replicas = replicas if value is None else replicas.filter(is_so == value)
     if which.since is not None:
         replicas = replicas.filter(pl.col("last_update") >= which.since)
     blocks = blocks_of(snapshot, datasets, which.blocks)
@@ -106,10 +137,10 @@ def _replicas(
     return found.join(owners_of(snapshot), on="group_id", how="left").sort("dataset_id", "name", "node")
 
 
-def _parts(replicas: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The rows in parts, no block in two of them."""
-    blocks = replicas["block_id"].to_numpy()
-    begins = np.concatenate([[0], np.flatnonzero(blocks[1:] != blocks[:-1]) + 1])
+def _parts(replicas: pl.DataFrame, key: str) -> Iterator[pl.DataFrame]:
+    """The rows in parts; those with the same ``key``, which stand together, in the same part."""
+    keys = replicas[key].to_numpy()
+    begins = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1])
     at = 0
     while at < replicas.height:
         place = np.searchsorted(begins, at + _ROWS)
@@ -118,18 +149,19 @@ def _parts(replicas: pl.DataFrame) -> Iterator[pl.DataFrame]:
         at = end
 
 
-def _rendered(replicas: pl.DataFrame) -> str:
+def _blocks(replicas: pl.DataFrame) -> pl.DataFrame:
+    """dataset_id, block: a JSON object of each block with its replicas."""
     seconds = pl.col("last_update")
     replica = encoded(
         pl.col("node"), pl.col("size").alias("bytes"), pl.col("num_files").alias("files"), pl.col("site_id").alias("node_id"),
         "se", yes_no(pl.col("complete")).alias("complete"), seconds.alias("time_create"), seconds.alias("time_update"),
         pl.col("group"), yes_no(pl.col("custodial")).alias("custodial"),
-        yes_no(pl.col("group_id") != NO_GROUP_ID).alias("subscribed"),
+        yes_no(_SUBSCRIBED).alias("subscribed"),
     )  # fmt: skip
     block = encoded(
         pl.col("name"), pl.col("block_files").alias("files"), pl.col("block_size").alias("bytes"),
         yes_no(pl.col("is_open")).alias("is_open"), pl.col("block_id").alias("id"),
     )  # fmt: skip
-    columns = [pl.col(name).first() for name in ("name", "block_files", "block_size", "is_open")]
+    columns = [pl.col(name).first() for name in ("dataset_id", "name", "block_files", "block_size", "is_open")]
     by_block = replicas.with_columns(replica=replica).group_by("block_id", maintain_order=True).agg(*columns, "replica")
-    return joined(by_block.select(with_list(block, "replica", pl.col("replica"))).to_series())
+    return by_block.select("dataset_id", with_list(block, "replica", pl.col("replica")).alias("block"))

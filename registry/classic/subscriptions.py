@@ -18,8 +18,8 @@ _TEXTS = pl.List(pl.String)
 
 
 def subscriptions(snapshot: Snapshot, which: ReplicaFilter) -> Iterator[str]:
-    """JSON objects of datasets with their subscriptions, with commas between; ``complete`` and ``since`` do not filter."""
-    sites = sites_of(snapshot, which.nodes)
+    """JSON objects of datasets with their subscriptions, with commas between; only names, sites and owners filter."""
+    sites = sites_of(snapshot, which.nodes, which.hosts)
     for datasets in groups_of(datasets_of(snapshot, which.datasets)):
         yield _rendered(snapshot, which, datasets, sites)
 

@@ -67,10 +67,28 @@ def test_block_replicas_of_a_block_with_an_odd_name(nodes, blocks) -> None:
     ({"dataset": PARTLY, "create_since": NOW + 1}, []),
     ({"dataset": "/None"}, []),
     ({"dataset": "/*", "group": "Nobody"}, []),
+    ({"dataset": "/*", "se": "tape.example.org,t1_*"}, ["s1 T1_Tape", f"{ODD} T1_XX_MSS"]),
+    ({"dataset": "/*", "custodial": "y"}, [f"{ODD} T1_XX_MSS"]),
+    ({"dataset": "/*", "custodial": "n", "subscribed": "n"}, [f"{ODD} T2_B"]),
+    ({"dataset": "/*", "subscribed": "y", "node": "T2_B"}, ["b1 T2_B"]),
 ])  # fmt: skip
 def test_block_replicas_are_chosen(parameters, found) -> None:
     shown = got("inventory/blockreplicas", **parameters)["block"]
     assert [f"{row['name'].split('#')[1]} {one['node']}" for row in shown for one in row["replica"]] == found
+
+
+def test_blocks_are_shown_inside_their_datasets(datasets, monkeypatch) -> None:
+    blocks = got("inventory/blockreplicas", dataset="/*", node="T2_?")["block"]
+    shown = got("inventory/blockreplicas", dataset="/*", node="T2_?", show_dataset="y")["dataset"]
+    assert [block for row in shown for block in row.pop("block")] == blocks
+    assert shown == [
+        {"name": BIG, "id": datasets[BIG], "bytes": 300, "files": 2, "is_open": "y"},
+        {"name": PARTLY, "id": datasets[PARTLY], "bytes": 40, "files": 2, "is_open": "y"},
+    ]  # fmt: skip
+    monkeypatch.setattr(replicas, "_ROWS", 1)
+    again = got("inventory/blockreplicas", dataset="/B*", node="T2_?", show_dataset="y")["dataset"]
+    assert [len(row["block"]) for row in again] == [2]
+    assert got("inventory/blockreplicas", dataset="/None", show_dataset="y") == {"dataset": []}
 
 
 def test_without_a_choice_there_are_none() -> None:

@@ -55,6 +55,9 @@ def test_requestlist_is_one_list_of_copies_and_deletions(requests, world) -> Non
     ({"decision": "refused"}, ["rejected"]), ({"node": "T2_B"}, ["new", "activated"]), ({"node": "T2_*"}, ["new", "activated", "deletion"]),
     ({"node": "T7*"}, []), ({"dataset": BIG}, ["new", "deletion"]), ({"dataset": PARTLY}, ["activated"]),
     ({"dataset": "/Part*/*,/Small*"}, ["activated"]), ({"dataset": "/Gone*"}, ["rejected"]), ({"dataset": "*"}, ["new", "activated", "rejected", "deletion"]),
+    ({"type": "delete"}, ["deletion"]), ({"type": "xfer", "dataset": BIG}, ["new"]), ({"requested_by": "bob"}, []),
+    ({"requested_by": "bob,ann", "decision": "pending"}, ["new"]), ({"create_since": ASKED, "type": "delete"}, ["deletion"]),
+    ({"create_since": ASKED + 1}, []), ({"request": ""}, []), ({"request": 10**9}, []),
     ({"dataset": "/Part"}, []), ({"dataset": ""}, []), ({"dataset": BIG, "node": "T2_A", "decision": "approved"}, ["deletion"]),
 ])  # fmt: skip
 def test_requests_are_chosen(requests, parameters, found) -> None:
@@ -72,14 +75,15 @@ def test_archived_requests_are_among_them(requests, settings, tmp_path) -> None:
     settings.HISTORY_DIR = tmp_path
     ended = datetime.fromtimestamp(AGAIN, UTC)
     Request.objects.filter(status__in=["rejected", "completed"]).update(ended=ended)
-    whole = got("inventory/requestlist")
+    whole, old = got("inventory/requestlist"), {name: requests[name] for name in ("rejected", "deletion")}
     assert archive.move_old(ended + timedelta(days=10_000)) == 2
     assert got("inventory/requestlist") == whole
-    old = {name: requests[name] for name in ("rejected", "deletion")}
     for parameters, names in (
         ({"dataset": "/Gone*"}, ["rejected"]), ({"dataset": f"{BIG},/None", "node": "T2_A"}, ["deletion"]), ({"dataset": ""}, []),
         ({"decision": "refused"}, ["rejected"]), ({"node": "T2_A", "decision": "approved", "dataset": "/B*W"}, ["deletion"]),
-        ({"node": "T2_Sleeping"}, []), ({"dataset": "/Gone"}, []),
+        ({"node": "T2_Sleeping"}, []), ({"dataset": "/Gone"}, []), ({"type": "delete"}, ["deletion"]), ({"requested_by": "bob"}, []),
+        ({"create_since": ASKED + 1}, []), ({"create_since": ASKED, "decision": "refused"}, ["rejected"]),
+        ({"request": f"{old['rejected']},{requests['new']}"}, ["rejected"]),
     ):  # fmt: skip
         shown = [
             row["id"] for row in got("inventory/requestlist", **parameters)["request"] if row["id"] in old.values()
