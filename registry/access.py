@@ -140,6 +140,8 @@ def require(caller: Caller, who: Who, allowed: Access, *, changes: bool) -> None
     targets = [pair[1] for pair in _pairs(who)] or [allowed.target]
     if changes and not any(caller.allows(target) for target in targets):
         raise Denied(f"these credentials are not good for changes of {' or '.join(targets)}")
+    if who == STAFF and caller.scopes is not None:
+        raise Denied("these credentials are limited, and administration pages are not: log in")
     if who == STAFF and not caller.user.is_staff:
         raise Denied(f"{caller.name} may not use the administration pages; an administrator can allow it")
     if _pairs(who) and not any(rights.reaches(caller, *pair, anywhere=allowed.within) for pair in _pairs(who)):

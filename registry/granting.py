@@ -26,7 +26,7 @@ def grant(by: Caller, user: User, role: str, target: str, sites: str = "", group
             f"{user.username} has {name} everywhere already" + (": take it away first" if sites or groups else "")
         )
     if sites or groups:
-        RightLimit.objects.get_or_create(user=user, role=role, target=target, sites=sites, groups=groups)
+        rights.limit(user, role, target, sites, groups)
     else:
         limits.delete()
     audit.record(by, "right.grant", user.username, None, {"right": name, "sites": sites, "groups": groups})

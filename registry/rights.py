@@ -102,6 +102,12 @@ def grant(user: User, role: str, target: str) -> bool:
     return True
 
 
+def limit(user: User, role: str, target: str, sites: str = "", groups: str = "") -> bool:
+    """Have the user's role hold at these sites for these groups (globs, separated by commas) besides those of other limits."""
+    _, made = RightLimit.objects.get_or_create(user=user, role=role, target=target, sites=sites, groups=groups)
+    return made
+
+
 @transaction.atomic
 def revoke(user: User, role: str, target: str) -> bool:
     """Take the role away, with its limits; False when it was not there."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from django import forms
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dynamo_site.pages.acting import EXPECTED, text_of, told
+from dynamo_site.pages.acting import EXPECTED, named, text_of, told
 from dynamo_site.pages.shell import existing, page
 from registry import audit, tokens
 from registry.callers import caller_of
+from registry.errors import Denied
 from registry.models import ApiToken
 
 _DAYS = ((1, "a day"), (30, "30 days"), (90, "90 days"), (365, "a year"))
@@ -36,10 +36,12 @@ class TokenForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Rights and tokens; sent, a new token is made and its secret shown."""
-    user = User.objects.get(pk=request.user.pk)
+    user = named(request)
     form, secret = TokenForm(request.POST or None), ""
     if request.method == "POST" and form.is_valid():
         try:
+            if caller_of(request).scopes is not None:
+                raise Denied("these credentials are limited; log in to make tokens")
             with transaction.atomic():
                 made, secret = tokens.create(
                     user, form.cleaned_data["service"], form.cleaned_data["days"], form.cleaned_data["scopes"]
@@ -64,7 +66,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, number: int) -> HttpResponse:
     """End one of one's own tokens."""
-    token = existing(ApiToken.objects.filter(user_id=request.user.pk), number)
+    token = existing(ApiToken.objects.filter(user=named(request)), number)
     with told(request, "The token is refused from now on."), transaction.atomic():
         tokens.revoke(token)
         audit.record(

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
+from django.db import transaction
 
-from registry import tokens
+from registry import audit, callers, tokens
 
 HELP = "make a bearer token; its secret is shown this once and kept nowhere"
 
@@ -18,6 +19,10 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("user")
     parser.add_argument("--expires", type=float, metavar="DAYS", help="valid for so many days (default: until revoked)")
     parser.add_argument("--service", default="", help="what will act under the user with it")
+    parser.add_argument(
+        "--scope", action="append", choices=tokens.TARGETS, help="good for changing this only; can be repeated"
+    )
+    parser.add_argument("--read-only", action="store_true", help="good for changing nothing")
     parser.add_argument("--json", action="store_true")
 
 
@@ -26,7 +31,10 @@ def run(options: dict[str, Any], out: OutputWrapper) -> None:
     user = User.objects.filter(username=options["user"]).first()
     if user is None:
         raise CommandError(f"there is no user {options['user']}")
-    token, secret = tokens.create(user, options["service"], options["expires"])
+    scopes = [] if options["read_only"] else options["scope"]
+    with transaction.atomic():
+        token, secret = tokens.create(user, options["service"], options["expires"], scopes)
+        audit.record(callers.of_command(), "token.make", str(token), None, tokens.told(token))
     if options["json"]:
         expires = token.expires and token.expires.isoformat()
         out.write(json.dumps({"id": token.pk, "user": user.username, "token": secret, "expires": expires}))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
+from django.db import transaction
 
-from registry import tokens
+from registry import audit, callers, tokens
 from registry.models import ApiToken
 
 HELP = "refuse a bearer token from now on"
@@ -22,5 +23,7 @@ def run(options: dict[str, Any], out: OutputWrapper) -> None:
     token = ApiToken.objects.filter(pk=options["id"]).first()
     if token is None:
         raise CommandError(f"there is no token {options['id']}")
-    tokens.revoke(token)
+    with transaction.atomic():
+        tokens.revoke(token)
+        audit.record(callers.of_command(), "token.revoke", str(token), tokens.told(token), None)
     out.write(f"{token} is revoked")

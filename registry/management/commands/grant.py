@@ -20,23 +20,27 @@ class Command(BaseCommand):
         parser.add_argument("role", nargs="?", help=f"e.g. {', '.join(rights.ROLES)}")
         parser.add_argument("target", nargs="?", help=f"e.g. {', '.join(rights.TARGETS)}")
         parser.add_argument("--revoke", action="store_true", help="take the role away")
+        parser.add_argument("--sites", default="", help="only at these sites: globs, separated by commas")
+        parser.add_argument("--groups", default="", help="only for these groups of owners: globs, separated by commas")
         parser.add_argument("--json", action="store_true", help="list as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         given = [options[name] for name in ("user", "role", "target")]
         if all(given):
-            self._change(*given, revoke=options["revoke"])
+            self._change(*given, revoke=options["revoke"], limits={name: options[name] for name in ("sites", "groups")})
         elif any(given):
             raise CommandError("give USER, ROLE and TARGET, or none of them to list all")
         else:
             self._list(options["json"])
 
-    def _change(self, user: str, role: str, target: str, *, revoke: bool) -> None:
+    def _change(self, user: str, role: str, target: str, *, revoke: bool, limits: dict[str, str]) -> None:
         account = User.objects.filter(username=user).first()
         if account is None:
             raise CommandError(f"there is no user {user}; manage.py createsuperuser or the admin pages make one")
         try:
             changed = rights.revoke(account, role, target) if revoke else rights.grant(account, role, target)
+            if any(limits.values()) and not revoke:
+                changed |= rights.limit(account, role, target, **limits)
         except RegistryError as error:
             raise CommandError(str(error)) from error
         has = "has no longer" if revoke else "has"
