@@ -12,7 +12,7 @@ DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tes
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo screenshots test test-fast test-mariadb soak load lint types bench performance docs requirements packages clean
+.PHONY: help setup demo screenshots test test-fast test-mariadb soak load lint types bench performance docs client requirements packages clean
 
 help: ## list what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ performance: $(VENV)/.stamp-dev ## all measurements, written to docs/performance
 docs: setup ## write the generated pages of docs/ again
 	$(BIN)/python manage.py write_docs
 
+client: setup ## the wheel of the dynamo command alone, in dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist ./dynamo_client
+
 packages: ## install the servers and headers that the tests need (root or sudo), or say what is missing
 	@tools/system-packages
 
@@ -65,7 +68,7 @@ requirements: $(VENV)/.stamp-dev ## compile requirements*.txt from pyproject.tom
 	@tools/compile-requirements $(BIN)/pip-compile
 
 clean: ## remove what was made, but not var/ (data) nor the environment
-	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist dynamo_client/build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dynamo_client.command.options import Desk, command
+from dynamo_client.command.options import Desk, command, words
 from dynamo_client.command.output import Column
 from dynamo_client.command.text import Volume
 from dynamo_client.errors import DynamoError
@@ -39,11 +39,12 @@ _QUOTAS = (
     Column("Present", lambda row: Volume(row.present)), Column("Projected", lambda row: Volume(row.projected)),
 )  # fmt: skip
 _KEY = Column("Key", lambda row: row.key)
-_STATISTICS = {
+STATISTICS = {
     "size": (_KEY, Column("Size", lambda row: Volume(row.size))),
     "replication": (_KEY, Column("Mean", lambda row: row.mean), Column("RMS", lambda row: row.rms)),
     "usage": (Column("Site", lambda row: row.site), _KEY, Column("Size", lambda row: Volume(row.size))),
 }
+CATEGORIES = ("data_type", "dataset", "dataset_status", "dataset_software_version", "site", "site_status", "group")
 _LOCATIONS = (
     Column("Site", lambda row: row.site), Column("Protocol", lambda row: row.protocol), Column("LFN", lambda row: row.lfn),
     Column("PFN", lambda row: row.pfn),
@@ -126,9 +127,14 @@ def sites(
 
 def stats(
     desk: Desk,
-    statistic: Annotated[str, typer.Argument(help="`size`, `replication` or `usage`.")] = "size",
+    statistic: Annotated[
+        str, typer.Argument(help="`size`, `replication` or `usage`.", autocompletion=words(*STATISTICS))
+    ] = "size",
     by: Annotated[
-        str | None, typer.Option(help="Category, e.g. `data_type`, `site`, `group`, `dataset_status`.")
+        str | None,
+        typer.Option(
+            help="Category, e.g. `data_type`, `site`, `group`, `dataset_status`.", autocompletion=words(*CATEGORIES)
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,
@@ -146,9 +152,9 @@ def stats(
         dynamo stats size --by data_type
         dynamo stats usage --by group --where 'site=T2_.*' --csv
     """
-    columns = _STATISTICS.get(statistic)
+    columns = STATISTICS.get(statistic)
     if columns is None:
-        raise typer.BadParameter(f"{statistic}: choose one of {', '.join(_STATISTICS)}", param_hint="STATISTIC")
+        raise typer.BadParameter(f"{statistic}: choose one of {', '.join(STATISTICS)}", param_hint="STATISTIC")
     question: dict[str, Any] = {"list_by": by, "physical": "false" if projected else None}
     for one in where or []:
         category, separator, pattern = one.partition("=")

@@ -24,6 +24,12 @@ _EXAMPLES = re.compile(r"\n\n(Examples?:)\n\n")
 _OUTPUT, _SERVER = "Output", "Server and identity"
 
 
+def words(*known: str) -> Callable[[str], list[str]]:
+    """What the shell completes an argument to."""
+    # Typer passes what is there so far by this name.
+    return lambda incomplete: [word for word in known if word.startswith(incomplete)]
+
+
 class Desk:
     """What a command works with: the client (made when first needed) and the output."""
 

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dynamo_client.command.inventory import Limit
-from dynamo_client.command.options import INTERRUPTED, Desk, command
+from dynamo_client.command.options import INTERRUPTED, Desk, command, words
 from dynamo_client.command.output import Column
 from dynamo_client.command.text import Volume
 from dynamo_client.errors import DynamoError, EndedBadly
@@ -21,6 +21,7 @@ Number = Annotated[int, typer.Argument(help="Number of the request.")]
 Deletion = Annotated[bool, typer.Option("--deletion", "-D", help="A deletion request (else: a copy request).")]
 Preview = Annotated[bool, typer.Option("--preview", help="Show what would be done, and ask nothing.")]
 
+STATUSES = ("waiting", "new", "activated", "completed", "rejected", "cancelled")
 REQUESTS = (
     Column("Number", lambda row: row.id), Column("Status", lambda row: row.status), Column("User", lambda row: row.user),
     Column("Items", lambda row: row.items), Column("Sites", lambda row: row.sites), Column("Group", lambda row: row.group),
@@ -100,7 +101,10 @@ def list_requests(
     desk: Desk,
     status: Annotated[
         list[str] | None,
-        typer.Option(help="`waiting`, `new`, `activated`, `completed`, `rejected`, `cancelled`; repeat for more."),
+        typer.Option(
+            help="`waiting`, `new`, `activated`, `completed`, `rejected`, `cancelled`; repeat for more.",
+            autocompletion=words(*STATUSES),
+        ),
     ] = None,
     user: Annotated[list[str] | None, typer.Option(help="Asked by this user; repeat for more.")] = None,
     item: Annotated[list[str] | None, typer.Option(help="Naming this dataset or block; repeat for more.")] = None,

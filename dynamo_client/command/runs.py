@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dynamo_client.command.inventory import Newest
-from dynamo_client.command.options import INTERRUPTED, Desk, command
+from dynamo_client.command.options import INTERRUPTED, Desk, command, words
 from dynamo_client.command.output import Column
 from dynamo_client.command.text import harmless
 from dynamo_client.errors import DynamoError, EndedBadly
@@ -41,7 +41,13 @@ def run(
     program: Annotated[str, typer.Argument(help="File with the program; with `--registered`: its path on the server.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="Its arguments.")] = None,
     title: Annotated[str | None, typer.Option(help="What it is called (none: as its file).")] = None,
-    level: Annotated[str, typer.Option(help="What it may: `read`, `rights` (ask in your name), `write`.")] = "read",
+    level: Annotated[
+        str,
+        typer.Option(
+            help="What it may: `read`, `rights` (ask in your name), `write`.",
+            autocompletion=words("read", "rights", "write"),
+        ),
+    ] = "read",
     time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds it may take.")] = None,
     registered: Annotated[bool, typer.Option("--registered", help="The program is on the server already.")] = False,
     follow: Annotated[

@@ -52,6 +52,8 @@ def cell(value: Any) -> str:
 
 def harmless(text: str) -> str:
     """Control characters as escapes: names are chosen by others, and could else change what stands on the screen."""
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dynamo_client.descriptors import listing, verb
 from dynamo_client.effects import Pause, Rows, Steps
-from dynamo_client.errors import Refused
+from dynamo_client.errors import Refused, Unavailable
 from dynamo_client.paging import listed
 from dynamo_client.records import Caller, DeviceLogin, Token
 from dynamo_client.verbs.base import Base
@@ -60,7 +60,13 @@ class AccessVerbs(Base):
         ``scopes``: targets that it is good for changing (None: whatever one may oneself; empty: it only reads).
         """
         body = {"days": days, "service": service or None, "scopes": None if scopes is None else list(scopes)}
-        return Token.of((yield from self._post("tokens", body)))
+        made = Token.of((yield from self._post("tokens", body)))
+        if not made.secret:
+            # It came at the second try: the server does not keep secrets to tell them again.
+            raise Unavailable(
+                f"token {made.id} was made, and its secret was lost on the way: revoke it and make another"
+            )
+        return made
 
     @verb
     def revoke_token(self, number: int) -> Steps[None]:

@@ -79,6 +79,14 @@ def test_patience_ends(played, told: str) -> None:
     assert (len(server.asked), error.value.status) == (1, 503)
 
 
+def test_a_secret_that_was_lost_is_told(played) -> None:
+    with (
+        Dynamo(played(Answer(201, {"id": 7, "secret": ""})).url) as client,
+        pytest.raises(Unavailable, match="token 7"),
+    ):
+        client.create_token()
+
+
 def test_each_call_has_a_key_of_its_own(played) -> None:
     server = played(Answer(201, {"id": 7}))
     with Dynamo(server.url) as client:

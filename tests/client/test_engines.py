@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ from detox.cycle import run_cycle
 from detox.models import Comparison, Cycle
 from fileops.models import Subscription
 from registry import rights, tokens
-from scheduler.models import Run
+from scheduler.models import Application, Run
+from scheduler.programs import files
 from tests.api.makers import a_little_of_everything
 from tests.client.test_verbs import until
 from tests.detox import store
@@ -149,3 +151,59 @@ def test_servers(olga: Command, everything: None) -> None:
 def test_a_request_with_its_actions(olga: Command, everything: None) -> None:
     code, out, _ = olga("request", "show", "1")
     assert (code, f"new\t{BIG}\tT2_A" in out) == (0, True)
+
+
+class TestPrograms:
+    """What users submit; a worker is played here."""
+
+    @pytest.fixture
+    def program(self, olga: Command, tmp_path, settings) -> Application:
+        """One that is submitted."""
+        settings.APPLICATION_DIR = tmp_path / "applications"
+        (tmp_path / "count.py").write_text("print('hello')\n")
+        code, out, err = olga("run", "--title", "count", "--json", str(tmp_path / "count.py"), "--deep", "-n", "3")
+        assert code == 0, err
+        return Application.objects.get(pk=json.loads(out)["id"])
+
+    def write(self, program: Application, text: str, **state: object) -> None:
+        place = files.directory(program.pk)
+        place.mkdir(parents=True, exist_ok=True)
+        with (place / "log").open("a") as log:
+            log.write(text)
+        Application.objects.filter(pk=program.pk).update(**state)
+
+    def test_it_is_submitted_with_its_arguments(self, olga: Command, program: Application) -> None:
+        assert (program.title, program.author, program.arguments) == ("count", "olga", ["--deep", "-n", "3"])
+        assert program.sha256 == hashlib.sha256(b"print('hello')\n").hexdigest()
+        assert olga("runs", "--programs")[1].split("\t")[:2] == [str(program.pk), "count"]
+        assert olga("runs", "-p", "--application", "other")[1:] == ("", "no programs\n")
+        assert "title\tcount\n" in olga("runs", "-p", str(program.pk))[1]
+        assert olga("run", "/nonexistent.py")[0] == 1
+
+    def test_its_log_is_shown(self, olga: Command, program: Application) -> None:
+        self.write(program, "one\ntwo\n", state="run")
+        assert olga("runs", "--programs", str(program.pk), "--log")[1] == "one\ntwo\n"
+
+    @pytest.mark.parametrize(("state", "exit_code", "code"), [("done", 0, 0), ("failed", 3, 6)])
+    def test_it_is_followed_to_its_end(self, olga: Command, program: Application, state, exit_code, code) -> None:
+        def work() -> None:
+            self.write(program, "one\n", state="run")
+            self.write(program, "two\n", state=state, exit_code=exit_code)
+            connection.close()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        found, out, err = olga("runs", "--programs", str(program.pk), "--follow")
+        thread.join()
+        assert (found, out) == (code, "one\ntwo\n")
+        assert ("count ended as failed with exit code 3" in err) == (code == 6)
+
+    def test_it_is_ended(self, olga: Command, program: Application) -> None:
+        code, out, _ = olga("runs", "--programs", str(program.pk), "--kill")
+        assert (code, "state\tkilled\n" in out) == (0, True)
+        assert Application.objects.get(pk=program.pk).killed_by == "olga"
+
+    def test_what_is_not_allowed_is_told(self, olga: Command, program: Application, tmp_path) -> None:
+        code, _, err = olga("run", "--level", "write", str(tmp_path / "count.py"))
+        assert (code, "authorised" in err) == (3, True)
+        assert olga("run", "--registered", "/etc/passwd")[0] == 1

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def wheel(tmp_path_factory) -> Path:
     run(*command, place / "dynamo_client")
     [made] = place.glob("*.whl")
     return made
+
+
+def test_both_packages_say_the_same() -> None:
+    alone, whole = (
+        tomllib.loads((ROOT / place / "pyproject.toml").read_text())["project"] for place in ("dynamo_client", ".")
+    )
+    assert alone["version"] == whole["version"]
+    assert alone["scripts"].items() <= whole["scripts"].items()
+    assert set(alone["dependencies"]) <= set(whole["dependencies"])
 
 
 @pytest.mark.slow

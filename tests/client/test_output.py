@@ -223,7 +223,11 @@ def test_completion(shell: str) -> None:
 
 
 @slow
-def test_completion_of_a_word() -> None:
-    known = {"_DYNAMO_COMPLETE": "complete_bash", "COMP_WORDS": "dynamo req", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(("line", "words"), [
+    ("dynamo req", ["request"]), ("dynamo request c", ["copy", "cancel"]), ("dynamo stats us", ["usage"]),
+    ("dynamo request list --status comp", ["completed"]), ("dynamo sites --quo", ["--quotas"]),
+])  # fmt: skip
+def test_completion_of_a_word(line: str, words: list[str]) -> None:
+    known = {"_DYNAMO_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
     process = started(url="", stdout=subprocess.PIPE, environment=known)
-    assert process.communicate(timeout=60)[0].split() == ["request"]
+    assert process.communicate(timeout=60)[0].split() == words
