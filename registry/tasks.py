@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from registry import archive, attribute_sources, cached, expiry, injections, notices, tracker
+from registry.api import idempotency
 from registry.settings import registry_settings
 from scheduler.runs import reader
 from scheduler.schedules import Schedule
@@ -68,5 +69,7 @@ def warn_of_locks() -> int:
 
 @shared_task(name="registry.archive")
 def archive_requests() -> int:
-    """Move requests that ended long ago from the database to Parquet files; how many."""
+    """Move requests that ended long ago from the database to Parquet files; how many. Answers kept too long are forgotten."""
+    while idempotency.forget_expired():
+        pass
     return archive.move_old(timezone.now())

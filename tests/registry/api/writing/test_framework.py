@@ -16,6 +16,7 @@ from inventory.models import TunedSetting
 from registry.answer_models import KeptAnswer
 from registry.api import idempotency, throttling
 from registry.models import DetoxLock
+from registry.tasks import archive_requests
 from scheduler.connection import connect
 from tests.registry.api.writing.conftest import Caller, fields_of, problem
 
@@ -133,6 +134,14 @@ class TestIdempotencyKeys:
         KeptAnswer.objects.update(begun=timezone.now() - timedelta(hours=25))
         assert ann.post("tokens", {"service": "x"}, idempotency_key="k").json()["id"] != first["id"]
         assert KeptAnswer.objects.count() == 1
+
+    def test_answers_of_users_who_went_away_are_forgotten_too(self, ann):
+        for number in range(3):
+            ann.post("tokens", {}, idempotency_key=f"k{number}")
+        KeptAnswer.objects.filter(user="ann").update(user="gone", begun=timezone.now() - timedelta(hours=25))
+        ann.post("tokens", {}, idempotency_key="new")
+        archive_requests()
+        assert list(KeptAnswer.objects.values_list("user", flat=True)) == ["ann"]
 
     def test_while_it_is_answered_another_call_is_told_so(self, ann):
         ann.post("locks", LOCK, idempotency_key="k")
