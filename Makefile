@@ -12,7 +12,7 @@ DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tes
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo screenshots test test-fast test-mariadb soak load lint types bench performance docs client requirements packages clean
+.PHONY: help setup demo screenshots test test-fast test-mariadb soak load lint types security security-code security-packages bench performance docs client requirements packages clean
 
 help: ## list what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,15 @@ lint: $(VENV)/.stamp-dev ## style and import contracts
 
 types: $(VENV)/.stamp-dev ## type hints
 	$(BIN)/mypy
+
+security: security-code security-packages ## weaknesses in our code (bandit), in the settings, in the packages (pip-audit)
+
+security-code: $(VENV)/.stamp-dev ## what of that needs no network
+	$(BIN)/bandit -q -c pyproject.toml -r inventory scheduler registry fileops detox dealer consistency dynamo_site dynamo_client
+	DYNAMO_HOME=$$(mktemp -d) DYNAMO_BEHIND_TLS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+security-packages: $(VENV)/.stamp-dev ## known weaknesses of the pinned packages; says so when no index answers
+	@tools/audit-packages $(BIN)/python
 
 bench: $(VENV)/.stamp-dev ## one measurement; NAME=detox ARGS="--datasets 43000 --json"
 	$(BIN)/python -m benchmarks.$(NAME) $(ARGS)

@@ -93,7 +93,7 @@ def tls(configuration: Configuration) -> ssl.SSLContext | bool:
 def _certificate(configuration: Configuration) -> str:
     if configuration.certificate or bearer_token(configuration):
         return configuration.certificate
-    proxy = Path(f"/tmp/x509up_u{os.getuid()}")  # noqa: S108 - where grid tools put a user's proxy
+    proxy = Path(f"/tmp/x509up_u{os.getuid()}")  # noqa: S108 - grid tools put it there # nosec B108
     # A file of this name that somebody else has put there is not the user's identity.
     return str(proxy) if proxy.is_file() and proxy.stat().st_uid == os.getuid() else ""
 

@@ -53,6 +53,13 @@ SECRET_KEY = _secret("DYNAMO_SECRET_KEY", "secret_key")
 DEBUG = _environment_flag("DYNAMO_DEBUG", False)
 BEHIND_TLS = _environment_flag("DYNAMO_BEHIND_TLS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_SSL_REDIRECT = BEHIND_TLS
+# Asked directly by what watches this machine; and the first Dynamo's programs poll without TLS: a redirect would have them ask
+# for everything. What changes something is refused there (registry.classic.envelope).
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$", r"^(?:data|registry|phedexdata)/"]
+# Other hosts of the same domain are not ours to decide for.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 ALLOWED_HOSTS = _environment_list("DYNAMO_ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]")
 CSRF_TRUSTED_ORIGINS = _environment_list("DYNAMO_TRUSTED_ORIGINS", "")
