@@ -19,6 +19,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -118,6 +119,7 @@ def endpoint(
         body.content(request)  # before Django's CSRF check, which would read a form's fields from the stream
         caller = caller_of(request)
         if changes or role:
+            _require_tls(request)
             require_known(caller, request)
         if role:
             rights.require(caller, *role)
@@ -129,6 +131,12 @@ def endpoint(
         return data if isinstance(data, HttpResponseBase) else dressed(request, call.message, data, began)
 
     return decorate
+
+
+def _require_tls(request: HttpRequest) -> None:
+    """Raise Refused for a change that came in the clear where there is TLS; looking is for old programs, which know no better."""
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        raise Refused("this changes something and is taken over https only")
 
 
 def _access(changes: bool, role: tuple[str, str] | None) -> Access:

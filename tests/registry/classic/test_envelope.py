@@ -51,7 +51,7 @@ def fail(call: Call) -> None:
 
 
 urlpatterns = [path("look", look), path("change", change), path("administer", administer), path("fail", fail),
-               path("data/broken", broken), path("registry/broken", broken), path("page", broken)]  # fmt: skip
+               path("data/look", look), path("data/change", change), path("data/broken", broken), path("registry/broken", broken), path("page", broken)]  # fmt: skip
 handler400, handler500 = bad_request, server_error
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -205,3 +205,13 @@ def test_without_the_database_nobody_is_known_for_now(client: Client, ann: User,
     answer = client.post("/change", "{}", content_type="application/json", headers=headers)
     assert (answer.status_code, answer["Retry-After"], answer.json()["result"]) == (503, "10", "Service Unavailable")
     assert "example.org" not in answer.json()["message"]
+
+
+def test_in_the_clear_one_may_look_but_not_change(ann: User, settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    old = Client(headers=bearer(ann))
+    assert old.get("/page").status_code == 301
+    assert old.post("/data/look", {"item": "/A"}).json()["data"]["item"] == ["/A"]
+    answer = old.post("/data/change", "{}", content_type="application/json")
+    assert (answer.status_code, "over https only" in answer.json()["message"]) == (400, True)
+    assert old.post("/data/change", "{}", content_type="application/json", secure=True).status_code == 200
