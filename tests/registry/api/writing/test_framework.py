@@ -29,6 +29,10 @@ def test_an_address_that_nothing_has_is_a_problem(nobody):
     problem(nobody.client.get("/api"), 404, "not-found")
 
 
+def test_a_host_that_is_not_ours_is_a_problem(nobody):
+    problem(nobody.get("locks", host="evil.example.org"), 400, "malformed")
+
+
 def test_a_method_that_there_is_not_is_a_problem_that_lists_those_there_are(ann):
     answer = ann.send("DELETE", "copy-requests")
     problem(answer, 405, "method-not-allowed")

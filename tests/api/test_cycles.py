@@ -1,0 +1,116 @@
+"""Real cycles through the API: what they decided and why, having one run, and confirming what the guard refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from celery import current_app
+from drf_spectacular.generators import SchemaGenerator
+
+from dealer.models import Cycle as DealerCycle
+from detox import monitor
+from detox.cycle import run_cycle
+from detox.models import Comparison, Cycle
+from registry.audit_models import AuditRecord
+from scheduler.connection import connect
+from tests.detox import store
+from tests.registry.api.writing.conftest import problem
+
+QUEUE = "dynamo"
+
+
+@pytest.fixture
+def cycle(inventory, redis_url, settings, tmp_path: Path) -> Cycle:
+    """A cycle of Physics, which deleted old datasets at T2_A."""
+    settings.HISTORY_DIR, settings.POLICY_DIR = tmp_path / "history", tmp_path / "policies"
+    settings.DETOX_ENFORCER_PROTECTED = ""
+    settings.POLICY_DIR.mkdir()
+    (settings.POLICY_DIR / "Physics.txt").write_text(store.POLICY)
+    store.full_site(inventory)
+    connect().delete(QUEUE)
+    return run_cycle(store.parsed(), "alice")
+
+
+def queued() -> list[dict]:
+    """Messages that wait for a worker."""
+    return [json.loads(message) for message in connect().lrange(QUEUE, 0, -1)]
+
+
+def test_a_cycle_tells_what_it_decided_and_why(cycle, nobody):
+    decisions = nobody.get(
+        f"detox/cycles/{cycle.pk}/decisions", {"site": "T2_A", "decision": "deleted", "order": "dataset"}
+    ).json()["results"]
+    assert {row["dataset"]: row["size"] for row in decisions} == dict(
+        monitor.deletions(cycle).filter(site="T2_A").drop("site").iter_rows()
+    )
+    assert "/Old/A/AOD" in {row["dataset"] for row in decisions}
+    sites = nobody.get(f"detox/cycles/{cycle.pk}/sites", {"fields": "site,triggered"}).json()["results"]
+    assert {row["site"]: row["triggered"] for row in sites} == {"T2_A": True, "T2_B": False}
+    story = nobody.get(f"detox/cycles/{cycle.pk}/explain", {"site": "T2_A", "dataset": "/Old/A/AOD"})
+    assert story.status_code == 200, story.content
+    assert story.json()["looks"][0]["lines"]
+    shown = nobody.get("detox/partitions").json()
+    assert [(row["name"], row["cycle"]) for row in shown] == [("Physics", cycle.pk)]
+
+
+def test_what_is_told_of_a_cycle_is_as_the_schema_says(cycle, nobody):
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    for what, query in (("explain", {"site": "T2_A", "dataset": "/Old/A/AOD"}), ("sites", {}), ("decisions", {})):
+        operation = schema["paths"][f"/api/v1/detox/cycles/{{number}}/{what}"]["get"]
+        declared = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        told = nobody.get(f"detox/cycles/{cycle.pk}/{what}", query).json()
+        jsonschema.Draft202012Validator({**declared, "components": schema["components"]}).validate(told)
+
+
+def test_operators_have_a_worker_run_a_cycle(cycle, operator, ann):
+    problem(ann.post("detox/cycles", {"policy": "Physics.txt"}), 403, "denied")
+    assert queued() == []
+    answer = operator.post("detox/cycles", {"policy": "Physics.txt"}, idempotency_key="k")
+    assert (answer.status_code, answer.json()) == (202, {"queued": "detox.cycle"})
+    assert operator.post("detox/cycles", {"policy": "Physics.txt"}, idempotency_key="k").status_code == 202
+    assert [message["headers"]["task"] for message in queued()] == ["detox.cycle"]
+    assert AuditRecord.objects.get(action="detox.cycle").user == "olga"
+
+
+def test_operators_confirm_what_the_guard_refused(cycle, operator):
+    Cycle.objects.filter(pk=cycle.pk).update(state="refused")
+    assert operator.post(f"detox/cycles/{cycle.pk}/confirm").status_code == 202
+    (message,) = queued()
+    assert f"'confirms': {cycle.pk}" in message["headers"]["kwargsrepr"]
+    assert "Physics.txt" in message["headers"]["argsrepr"]
+
+
+def test_operators_ask_what_would_be(cycle, operator, nobody):
+    asked = operator.post("detox/comparisons", {"subject": "Physics", "quotas": ["T2_A=100"]})
+    assert asked.status_code == 202, asked.content
+    number = asked.json()["id"]
+    assert nobody.get(f"detox/comparisons/{number}").json()["state"] == "waiting"
+    problem(operator.post("detox/comparisons", {"subject": "Physics", "quotas": ["T2_A=100"]}), 409, "conflict")
+    assert Comparison.objects.count() == 1
+
+
+def test_operators_have_dealer_and_the_sites_looked_after(cycle, operator, nobody):
+    assert operator.post("dealer/cycles", {"partition": "Physics"}).status_code == 202
+    problem(operator.post("dealer/cycles", {"partition": "None"}), 404, "not-found")
+    assert operator.post("consistency/runs", {"site": "T2_A", "dry_run": True}).status_code == 202
+    problem(operator.post("consistency/runs", {"site": "T9"}), 404, "not-found")
+    assert {message["headers"]["task"] for message in queued()} == {"dealer.cycle", "consistency.check"}
+    assert not DealerCycle.objects.exists()
+    assert nobody.get("dealer/rules").json() == []
+
+
+def test_while_nobody_can_be_told_of_the_work_the_caller_is_told_so(inventory, operator):
+    store.full_site(inventory)
+    current_app.conf.broker_url, before = "redis://127.0.0.1:1/0", current_app.conf.broker_url
+    current_app._after_fork()  # forget connections
+    try:
+        answer = operator.post("dealer/cycles", {"partition": "Physics"})
+    finally:
+        current_app.conf.broker_url = before
+        current_app._after_fork()  # forget connections
+    problem(answer, 503, "busy")
+    assert int(answer["Retry-After"]) > 0
+    assert not AuditRecord.objects.filter(action="dealer.cycle").exists()
