@@ -165,19 +165,23 @@ def _set(wish: Wish, known: dict[_Where, DetoxLock], user: str, service: str, no
     return lock
 
 
-@transaction.atomic
 def release(locks: QuerySet[DetoxLock], user: str, *, any_owner: bool = False) -> list[DetoxLock]:
     """Release those of ``locks`` that hold; only the user's own, unless ``any_owner`` (an operator). Released ones stay in the table."""
-    held = list(locks.filter(unlocked=None).select_for_update())
-    foreign = [lock for lock in held if lock.user != user]
-    if foreign and not any_owner:
-        raise Denied(f"lock {foreign[0].pk} belongs to {foreign[0].user}; only its owner or an operator may release it")
-    now = timezone.now()
-    DetoxLock.objects.filter(pk__in=[lock.pk for lock in held]).update(unlocked=now)
-    for lock in held:
-        lock.unlocked = now
-    audit.record_many(user, "lock.release", [(lock.item, {"user": lock.user, **_shown(lock)}, None) for lock in held])
-    return held
+    with desk():
+        held = list(locks.filter(unlocked=None).order_by("id").select_for_update())
+        foreign = [lock for lock in held if lock.user != user]
+        if foreign and not any_owner:
+            raise Denied(
+                f"lock {foreign[0].pk} belongs to {foreign[0].user}; only its owner or an operator may release it"
+            )
+        now = timezone.now()
+        DetoxLock.objects.filter(pk__in=[lock.pk for lock in held]).update(unlocked=now)
+        for lock in held:
+            lock.unlocked = now
+        audit.record_many(
+            user, "lock.release", [(lock.item, {"user": lock.user, **_shown(lock)}, None) for lock in held]
+        )
+        return held
 
 
 @transaction.atomic

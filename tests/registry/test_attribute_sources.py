@@ -16,7 +16,7 @@ from django.utils import timezone
 from detox.cycle import run_cycle, try_cycle
 from dynamo_site.gauges import attribute_sources as gauges
 from dynamo_site.health import check_all
-from dynamo_site.pages.activity import alarms
+from dynamo_site.pages.alarms import alarms
 from inventory.errors import ChangeRefused
 from inventory.sources.base import SourceFailed
 from registry import attribute_sources, tasks
@@ -136,7 +136,9 @@ def test_trouble_is_an_alarm_and_only_what_stops_cycles_is_ill_health(inventory,
     with pytest.raises(ChangeRefused):
         attribute_sources.fetch(row, "alice")
     assert [
-        text for text in alarms(timezone.now()) if "ranks fails since" in text and "last good values are used" in text
+        alarm
+        for alarm in alarms(timezone.now())
+        if "ranks fails since" in alarm.text and "last good values are used" in alarm.text
     ]
     assert check_all()["sources"].ok
     AttributeSource.objects.update(on_trouble=OnTrouble.STOP)
