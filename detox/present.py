@@ -17,6 +17,7 @@ from detox.given import Given
 from detox.monitor import detox_settings
 from detox.policies import readable
 from inventory.partitions import definitions
+from inventory.policy.facts import Facts
 from inventory.policy.model import Policy
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
@@ -55,7 +56,7 @@ def _only(snapshot: Snapshot, dataset_id: int) -> Snapshot:
     return Snapshot.from_frames(tables, snapshot.version, snapshot.time)
 
 
-def _sites(alone: Snapshot, policy: Policy, known: facts.Facts, now: int) -> list[dict[str, Any]]:
+def _sites(alone: Snapshot, policy: Policy, known: Facts, now: int) -> list[dict[str, Any]]:
     image, _ = build_image(alone, policy, definitions(alone), known, now)
     image.newest = int(alone.frame("block_replicas")["last_update"].max() or 0)  # type: ignore[arg-type]
     given = Given(alone, policy, known, pl.DataFrame(), image.newest, now)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
@@ -14,7 +15,7 @@ from inventory.errors import InventoryError
 from registry import rights
 from registry.asking import Asker
 from registry.callers import caller_of
-from registry.errors import Busy, Denied, RegistryError
+from registry.errors import Busy, Denied, NotAuthenticated, RegistryError
 from registry.lifecycle import ImpossibleTransition
 
 EXPECTED = (RegistryError, InventoryError, ImpossibleTransition)
@@ -25,6 +26,14 @@ def asker(request: HttpRequest) -> Asker:
     """Who is logged in, as the services of the registry want it."""
     caller = caller_of(request)
     return Asker(caller.name, caller.service, rights.has(caller, "operator", "registry"))
+
+
+def named(request: HttpRequest) -> User:
+    """The account of the caller, where the address is for known users. Raises NotAuthenticated."""
+    user = caller_of(request).user
+    if not isinstance(user, User):
+        raise NotAuthenticated("this is for known users: log in")
+    return user
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -10,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dynamo_site.pages.acting import EXPECTED, blank, text_of, told
+from dynamo_site.pages.acting import EXPECTED, blank, named, text_of, told
 from dynamo_site.pages.queueing import is_operator
 from dynamo_site.pages.shell import existing, page, shown
 from registry import audit
@@ -114,7 +115,7 @@ def log(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "pages/parts/application_log.html", {"row": row, **_log(row)})
 
 
-def _log(row: Application) -> dict[str, object]:
+def _log(row: Application) -> dict[str, Any]:
     part = applications.log(row, -_SHOWN_BYTES, _SHOWN_BYTES)
     return {"log": part.text, "cut": part.offset > 0, "ended": part.ended}
 
@@ -153,7 +154,7 @@ def sequence_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         caller = caller_of(request)
         try:
-            names = sequences.import_text(form.cleaned_data["text"].replace("\r\n", "\n"), caller.user)
+            names = sequences.import_text(form.cleaned_data["text"].replace("\r\n", "\n"), named(request))
         except EXPECTED as error:
             form.add_error("text", text_of(error))
         else:

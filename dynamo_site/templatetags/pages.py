@@ -27,3 +27,13 @@ def item(mapping: dict[str, Any], key: str) -> Any:
 def pairs(mapping: dict[str, Any] | None) -> list[tuple[str, Any]]:
     """Names and values; a template would take ``.items`` for a key of that name."""
     return list((mapping or {}).items())
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """A value from JSON as people write it: lists and objects with commas, nothing as a dash."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(plain, value))
+    return "–" if value is None else str(value)
