@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -125,8 +126,7 @@ def preloaded(directory: Path) -> Path:
 
 def start(session: Session, nginx: str, known: Holder, behind: str) -> Front:
     """nginx as in docs/examples, in front of ``behind``, with what is in capitals there replaced."""
-    home = session.directory / "front"
-    home.mkdir()
+    home = Path(tempfile.mkdtemp(prefix="front-", dir=session.directory))
     home.chmod(0o755)
     port = free_ports(1)[0]
     server = user(known, [(CN, "localhost")])
