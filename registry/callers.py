@@ -18,6 +18,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
+from inventory import run_tokens
 from registry import tokens
 from registry.errors import Denied, NotAuthenticated
 from registry.identity import certificates, front, issuers, names
@@ -97,9 +98,22 @@ def _of_bearer(secret: str, address: str) -> Caller:
         identity = issuers.identity_of(secret)
         subject = identity.subject
         return Caller(subject.user, subject.service, method=JWT, address=address, scopes=identity.scopes)
+    if secret.startswith(run_tokens.PREFIX):
+        return _of_program(secret, address)
     token = tokens.find(secret)
     scopes = None if token.scopes is None else frozenset(token.scopes)
     return Caller(token.user, token.service, method=TOKEN, address=address, scopes=scopes)
+
+
+def _of_program(secret: str, address: str) -> Caller:
+    """A user's program while its run goes on: it asks the registry in its user's name, if it was submitted with rights."""
+    token = run_tokens.valid(secret)
+    user = None if token is None else User.objects.filter(username=token.author, is_active=True).first()
+    if token is None or user is None:
+        raise NotAuthenticated("the run of this program has ended, and its token with it")
+    if not token.acts:
+        raise NotAuthenticated("this program only reads the inventory; submit it with the level rights or write")
+    return Caller(user, f"run {token.run}", method=TOKEN, address=address, scopes=frozenset({"registry"}))
 
 
 def _of_certificate(request: HttpRequest, subject: str, address: str) -> Caller:
