@@ -63,8 +63,8 @@ def kept() -> list[int]:
 
 
 def test_nothing_is_kept_by_looking(inventory: TestInventory) -> None:
-    version, before = inventory.snapshot().version, kept()
     ApprovalRule.objects.create(name="all", emails="olga@example.org")
+    version, before = inventory.snapshot().version, kept()
     assert of_copy(inventory, [A], ["T2_B"]).approval == "all"
     of_deletion(inventory, [A], ["T1_A"])
     assert inventory.snapshot().version == version
