@@ -65,8 +65,8 @@ class Workplace:
         self, application: Application, settings: SchedulerSettings, run: int, version: int, token: str
     ) -> dict[str, Any]:
         """What the supervisor is to do (JSON)."""
-        packages = django_settings.BASE_DIR / "inventory"
-        needed = list(dict.fromkeys(map(str, (sys.base_prefix, sys.prefix, packages, self._place))))
+        packages = [django_settings.BASE_DIR / name for name in ("inventory", "dynamo_client")]
+        needed = list(dict.fromkeys(map(str, (sys.base_prefix, sys.prefix, *packages, self._place))))
         return {
             "command": self._command(application.arguments),
             "environment": self._environment(application, run, version, token),
@@ -100,6 +100,9 @@ class Workplace:
             "DYNAMO_RUN": str(run), "DYNAMO_RUN_TOKEN": token, "DYNAMO_RUN_VERSION": str(version),
             "DYNAMO_RUN_INVENTORY": log.leadership().url or django_settings.INVENTORY_URL,
         }  # fmt: skip
+        if application.level != Level.READ:
+            # As the client, command or library, expects them.
+            given |= {"DYNAMO_URL": django_settings.APPLICATION_SERVER, "DYNAMO_TOKEN": token}
         if application.level == Level.WRITE:
             given["DYNAMO_RUN_CHANGES"] = str(self.changes)
         return given

@@ -179,3 +179,14 @@ def test_a_log_is_read_from_any_offset_without_cutting_characters(places):
     assert applications.log(application, -4).text == "€\n"
     size = path.stat().st_size
     assert applications.log(application, 10**9) == Part("", size, size, ended=False)
+
+
+@pytest.mark.slow
+def test_a_program_with_rights_gets_what_the_client_needs(alice, places, inventory, empty_redis, tune):
+    text = b"import os, dynamo_client; print(sorted(n for n in os.environ if n.startswith('DYNAMO_')))"
+    rights = kept(submit(content=text, level=Level.RIGHTS))
+    plain = kept(submit(content=text))
+    assert (rights.application.state, plain.application.state) == (State.DONE, State.DONE), rights.log
+    assert "'DYNAMO_TOKEN', 'DYNAMO_URL'" in rights.log
+    assert "'DYNAMO_TOKEN'" not in plain.log
+    assert "DYNAMO_RUN_CHANGES" not in rights.log + plain.log
