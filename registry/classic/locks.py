@@ -65,7 +65,7 @@ def unlock(call: Call) -> list[dict[str, Any]]:
     """Release locks: the caller's own that match, or by number."""
     if all(call[parameter.name] in (None, []) for parameter in _CHOOSE):
         raise Refused("say which locks: lockid, item, sites, groups, service, created_… or expires_…")
-    operator = rights.has(call.caller.user, "operator", "detox") or rights.has(call.caller.user, "operator", "registry")
+    operator = rights.has(call.caller, "operator", "detox") or rights.has(call.caller, "operator", "registry")
     if call["lockid"] is not None:
         released = locks.release(_chosen(call, locks.existing(call["lockid"])), call.caller.name, any_owner=operator)
     else:

@@ -25,7 +25,7 @@ _NEW, _WAITING = "new", "waiting"
 
 def asker_of(call: Call) -> Asker:
     """Who asks, as the services want it."""
-    return Asker(call.caller.name, call.caller.service, rights.has(call.caller.user, "operator", "registry"))
+    return Asker(call.caller.name, call.caller.service, rights.has(call.caller, "operator", "registry"))
 
 
 @endpoint(_ITEM, _SITE, _GROUP, Parameter("n", "integer"), _REQUEST, Parameter("cache"), changes=True)

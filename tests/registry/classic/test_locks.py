@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
-from registry import locks
+from registry import locks, rights, tokens
 from registry.models import DetoxLock
 from tests.registry.makers import BIG
 
@@ -109,3 +111,13 @@ def test_others_locks_stay(ann, bob, anyone, admin) -> None:
     assert ann.post("detox/lock/unlock", lockid=999)[0] == 404
     assert DetoxLock.objects.get().unlocked is None
     assert len(admin.data("detox/lock/unlock", lockid=lock["lockid"])) == 1
+
+
+def test_an_operators_token_is_good_for_what_it_was_made_for_only(ann, db) -> None:
+    [lock] = ann.data("detox/lock/lock", item=BIG, expires="tomorrow")
+    olga = User.objects.create_user("olga")
+    rights.grant(olga, "operator", "detox")
+    for scopes, status in ((["registry"], 403), (["detox"], 403), (["registry", "detox"], 200)):
+        headers = {"authorization": f"Bearer {tokens.create(olga, scopes=scopes)[1]}"}
+        answer = Client().post("/data/detox/lock/unlock", {"lockid": lock["lockid"]}, headers=headers)
+        assert answer.status_code == status, answer.content
