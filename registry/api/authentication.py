@@ -33,7 +33,7 @@ class CallerAuthentication(BaseAuthentication):
         return 'Bearer realm="Dynamo"'
 
 
-class CallerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class CallerScheme(OpenApiAuthenticationExtension):
     """How the schema tells of the ways to authenticate."""
 
     target_class = CallerAuthentication

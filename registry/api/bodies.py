@@ -46,7 +46,7 @@ def check_size(request: Request, largest: int) -> None:
     if length > largest:
         raise TooLarge(f"the body has {length} bytes; at most {largest} are taken here")
     if encoding == "gzip":
-        request._request._body = unpacked(body.content(request._request), largest)  # type: ignore[attr-defined]
+        request._request._body = unpacked(body.content(request._request), largest)
 
 
 def unpacked(packed: bytes, largest: int) -> bytes:
