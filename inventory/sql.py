@@ -123,5 +123,8 @@ def _rows(result: duckdb.DuckDBPyRelation, most: int | None, bounds: Bounds) -> 
                 f"the answer has more than {bounds.rows} rows or {bounds.memory} bytes; count, or add a LIMIT"
             )
     schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
-    rows = pl.DataFrame(pa.Table.from_batches(batches, schema))
+    try:
+        rows = pl.DataFrame(pa.Table.from_batches(batches, schema))
+    except pl.exceptions.PolarsError as error:
+        raise QueryError(f"a column has a type that cannot be given; CAST it to VARCHAR: {error}") from error
     return rows if most is None else rows.head(most)

@@ -27,7 +27,8 @@ MOST_ROWS = 10_000
 """Rows of one page at most."""
 ROWS = 100
 """Rows of one page where the call does not say."""
-MOST_VALUES = 1000
+MOST_VALUES = 500
+"""Values of one parameter at most."""
 LONGEST = 2048
 RESERVED = ("order", "fields", "limit", "cursor", "at_version", "format")
 

@@ -15,7 +15,9 @@ class Reader:
         self.client = Client()
 
     def get(self, path: str, query: object = None, **headers: str):
-        return self.client.get(f"/api/v1/{path}", query, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        return self.client.get(
+            f"/api/v1/{path}", query, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
 
     def rows(self, path: str, **query: object) -> list[dict]:
         answer = self.get(path, query)

@@ -11,7 +11,9 @@ DATASETS = [f"/Prim{number:02}/Era-v{number % 3}/{'AOD' if number % 2 else 'RAW'
 
 def blocks_of(dataset: str) -> list[str]:
     place = DATASETS.index(dataset)
-    return [f"{place:08x}-0000-4000-8000-{number:012x}" if number % 2 else f"b{number}" for number in range(1 + place % 4)]
+    return [
+        f"{place:08x}-0000-4000-8000-{number:012x}" if number % 2 else f"b{number}" for number in range(1 + place % 4)
+    ]
 
 
 def files_of(dataset: str, block: str) -> list[dict]:
