@@ -116,7 +116,8 @@ def _walk(
 
 @lru_cache(maxsize=4)
 def _by_route(urlconf: str) -> dict[str, Access | None]:
-    return {address.route: address.access for address in addresses()}
+    # Of two with the same route the first is the one that is found.
+    return {address.route: address.access for address in reversed(addresses())}
 
 
 def check(request: HttpRequest) -> None:

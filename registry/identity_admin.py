@@ -34,24 +34,33 @@ class DNForm(forms.ModelForm):
             raise ValidationError(str(error)) from error
 
 
+class _OfUser(ModelAdmin):
+    """Pages of what belongs to a user."""
+
+    autocomplete_fields = ("user",)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address says, without a user that is no number."""
+        found = super().get_changeform_initial_data(request)
+        return {name: value for name, value in found.items() if name != "user" or str(value).isdecimal()}
+
+
 @admin.register(UserDN)
-class UserDNAdmin(ModelAdmin):
+class UserDNAdmin(_OfUser):
     """Certificates by which users are known."""
 
     form = DNForm
     list_display = ("dn", "user")
     search_fields = ("dn", "user__username")
-    autocomplete_fields = ("user",)
 
 
 @admin.register(TokenSubject)
-class TokenSubjectAdmin(ModelAdmin):
+class TokenSubjectAdmin(_OfUser):
     """Subjects of other institutions' tokens, and of logins there."""
 
     list_display = ("issuer", "subject", "user", "service")
     list_filter = ("issuer",)
     search_fields = ("subject", "user__username")
-    autocomplete_fields = ("user",)
 
 
 class LimitForm(forms.ModelForm):
@@ -66,14 +75,13 @@ class LimitForm(forms.ModelForm):
 
 
 @admin.register(RightLimit)
-class RightLimitAdmin(ModelAdmin):
+class RightLimitAdmin(_OfUser):
     """Roles that hold for some sites or groups only; the role itself comes from the user's groups."""
 
     form = LimitForm
     list_display = ("user", "role", "target", "sites", "groups")
     list_filter = ("target", "role")
     search_fields = ("user__username", "sites", "groups")
-    autocomplete_fields = ("user",)
 
 
 @admin.register(AuditRecord)
