@@ -118,7 +118,7 @@ REGISTRY_DELETION_PREVIEW = "fileops.preview.deletions"
 # Users' programs: uploads and logs (shared by web and workers), where registered ones may be, where they run, and whether
 # they run although this machine cannot shut them in. Variables that sequences may use as $(NAME).
 APPLICATION_DIR = Path(os.environ.get("DYNAMO_APPLICATION_DIR", DYNAMO_HOME / "applications"))
-APPLICATION_PROGRAM_DIRS = _environment_list("DYNAMO_APPLICATION_PROGRAM_DIRS", str(DYNAMO_HOME / "programs"))
+APPLICATION_PROGRAM_DIRS = _environment_list("DYNAMO_APPLICATION_PROGRAM_DIRS", "") or [str(DYNAMO_HOME / "programs")]
 APPLICATION_WORK_DIR = os.environ.get("DYNAMO_APPLICATION_WORK_DIR", "")
 APPLICATION_UNCONFINED = _environment_flag("DYNAMO_APPLICATION_UNCONFINED", False)
 APPLICATION_SERVER = os.environ.get("DYNAMO_APPLICATION_SERVER", "http://127.0.0.1:8000")

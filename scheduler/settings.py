@@ -25,12 +25,14 @@ class SchedulerSettings:
     ``log_lines``: lines kept of one run's log. ``keep_days``: ended runs and jobs are forgotten after this;
     ``keep_done_days``: jobs that were done already after this, for some are done every few seconds.
 
-    Users' programs: ``programs`` of them go on at a time; one may be ``program_bytes`` large, takes ``program_seconds`` unless
-    its user or step says otherwise, and ``longest_program_seconds`` at most. All its processes together have
-    ``program_memory`` bytes, there may be ``program_processes`` of them (threads count), each with
-    ``program_cpu_seconds`` of CPU time and ``program_files`` open files; in its directory may be ``program_disk`` bytes.
-    ``program_log`` bytes of its output are kept, and after ``program_output`` bytes it is ended. ``program_changes``:
-    bytes of a change set. A failed step is tried again after ``step_pause``, doubled each time up to ``longest_step_pause``.
+    Users' programs: ``programs``: so many go on at a time. ``program_bytes``: largest program.
+    ``program_seconds``: a program takes no longer unless its user or step says otherwise;
+    ``longest_program_seconds``: whatever these say. ``program_memory``: bytes for all of its processes together.
+    ``program_processes``: so many at most, threads included. ``program_cpu_seconds``: CPU time of each of them.
+    ``program_files``: files that each has open at most. ``program_disk``: bytes in its working directory.
+    ``program_log``: bytes kept of its output. ``program_output``: it is ended when it has written so many bytes.
+    ``program_changes``: largest change set, in bytes. ``step_pause``: before a failed step of a sequence is tried again,
+    doubled with each failure. ``longest_step_pause``: up to this.
     """
 
     lease: float = 60.0

@@ -27,7 +27,7 @@ MEANINGS: dict[str, str] = {
     "DYNAMO_SOURCE_DIR": "Attribute sources read files below this directory only.",
     "DYNAMO_SOURCE_HOSTS": "Hosts (`name` or `name:port`) that attribute sources may ask.",
     "DYNAMO_APPLICATION_DIR": "Users' programs as uploaded, and the logs of all of them. Shared by all workers and web servers.",
-    "DYNAMO_APPLICATION_PROGRAM_DIRS": "Registered programs are run from below these directories only.",
+    "DYNAMO_APPLICATION_PROGRAM_DIRS": "Registered programs are run from below these directories only; empty: `programs` in `DYNAMO_HOME`.",
     "DYNAMO_APPLICATION_WORK_DIR": "Users' programs run in directories made here, removed afterwards; empty: the system's for temporary files.",
     "DYNAMO_APPLICATION_UNCONFINED": "Run users' programs also where the machine cannot keep them from Dynamo's files. Not where strangers submit.",
     "DYNAMO_APPLICATION_SERVER": "Address of the web server for users' programs with rights (`DYNAMO_URL` in their environment).",
