@@ -17,7 +17,7 @@ from registry.callers import Caller
 
 ALWAYS = frozenset({
     "auth.user", "auth.group", "registry.userdn", "registry.tokensubject", "registry.rightlimit", "registry.approvalrule",
-    "inventory.tunedsetting", "scheduler.applicationlock", "scheduler.authorization", "scheduler.sequence",
+    "inventory.tunedsetting", "scheduler.applicationlock", "scheduler.authorisation", "scheduler.sequence",
 })  # fmt: skip
 """Recorded wherever they are changed; rows of other models when an administration page changes them."""
 _NEVER = (

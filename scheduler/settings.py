@@ -25,7 +25,7 @@ class SchedulerSettings:
     ``log_lines``: lines kept of one run's log. ``keep_days``: ended runs and jobs are forgotten after this;
     ``keep_done_days``: jobs that were done already after this, for some are done every few seconds.
 
-    Users' programs: ``programs``: so many go on at a time. ``program_bytes``: largest program.
+    ``programs``: so many of users' programs go on at a time. ``program_bytes``: largest program.
     ``program_seconds``: a program takes no longer unless its user or step says otherwise;
     ``longest_program_seconds``: whatever these say. ``program_memory``: bytes for all of its processes together.
     ``program_processes``: so many at most, threads included. ``program_cpu_seconds``: CPU time of each of them.

@@ -51,9 +51,17 @@ def advance(number: int, settings: SchedulerSettings) -> bool:
                 break
         if standing_of(sequence) == before:
             return False
-        sequence.enabled = sequence.phase != Phase.ENDED
-        sequence.save()
+        _write(sequence)
     return True
+
+
+def _write(sequence: Sequence) -> None:
+    """Put down where it stands; not by saving the row, for that would be a person's change in the audit log."""
+    Sequence.objects.filter(pk=sequence.pk).update(
+        phase=sequence.phase, position=sequence.position, until=sequence.until, rounds=sequence.rounds,
+        failures=sequence.failures, application=sequence.application, enabled=sequence.phase != Phase.ENDED,
+        changed_at=timezone.now(),
+    )  # fmt: skip
 
 
 def standing_of(sequence: Sequence) -> Standing:

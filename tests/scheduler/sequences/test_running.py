@@ -10,10 +10,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from registry.audit_models import AuditRecord
 from registry.models import Notice
 from scheduler import sequences
 from scheduler.errors import ProgramRefused
 from scheduler.models import OPEN_STATES, Application, Phase, Sequence, State
+from scheduler.programs import authorised
 from scheduler.reconcile import reconcile
 from scheduler.sequencing.advance import advance_all
 from scheduler.settings import scheduler_settings
@@ -193,3 +195,20 @@ def test_sequences_by_command(places, owner, tmp_path, environment):
                   ("import", str(file), "--user", "nobody")):  # fmt: skip
         with pytest.raises(CommandError):
             command("sequence", *words)
+
+
+@pytest.mark.django_db
+def test_what_people_do_is_in_the_audit_log_and_what_beat_does_is_not(places, owner, environment):
+    sequences.import_text(text_of(places, "WAIT 0", "WAIT 3600"), owner)
+    sequences.start("night")
+    before = AuditRecord.objects.count()
+    assert AuditRecord.objects.filter(action="sequence.change").exists()
+    advance_all()
+    assert sequences.views()[0].phase == Phase.WAITING
+    assert AuditRecord.objects.count() == before
+    row = authorised.authorise(owner, "a" * 64, "root")
+    authorised.withdraw(owner, row.sha256)
+    assert list(AuditRecord.objects.order_by("id").values_list("action", flat=True))[-2:] == [
+        "authorisation.add",
+        "authorisation.delete",
+    ]
