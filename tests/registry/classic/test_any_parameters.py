@@ -79,7 +79,7 @@ def check(answer: HttpResponse) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["nobody", "administrator"])
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(call=calls(), prefix=st.sampled_from(PREFIXES), how=st.sampled_from(["query", "form", "json"]))
 def test_any_call_has_an_answer_that_clients_understand(
     who: str, call: tuple[str, dict[str, Any]], prefix: str, how: str
