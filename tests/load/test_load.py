@@ -1,4 +1,4 @@
-"""Half a minute of mixed traffic while workers, web processes, Redis and MariaDB are killed and come back."""
+"""A quarter of a minute of mixed traffic while workers, web processes, Redis and MariaDB are killed and come back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.load.world import world
 def test_what_was_acknowledged_is_there_exactly_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = Path(tmp_path_factory.mktemp("load", numbered=True))
     with world(directory) as made:
-        report, wrong = played(made, clients=8, seconds=20, patience=3)
+        report, wrong = played(made, clients=8, seconds=15, patience=3)
         print(report)
         assert not wrong, "\n".join([report, *wrong, made.logs()])
 

@@ -58,7 +58,8 @@ class Client:
         self.chance = random.Random(number)
         self.serial = itertools.count()
         self.user = USERS[number % (len(USERS) - 1)]
-        self.http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT)
+        # As nginx in front would: a connection for each call, none that gunicorn closes just when it is used again.
+        self.http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, limits=httpx.Limits(max_keepalive_connections=0))
         self.people = {"Authorization": f"Bearer {tokens[self.user]}"}
         self.production = {"Authorization": f"Bearer {tokens['production']}"}
 

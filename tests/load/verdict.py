@@ -28,7 +28,7 @@ def _wrong(notes: Notes, away: Sequence[tuple[float, float]]) -> Iterator[str]:
     yield from notes.wrong
     for began, broke, why in notes.broken:
         if not any(began <= end and broke >= start for start, end in away):
-            yield f"a connection broke although the web server was there: {why}"
+            yield f"a connection broke after {broke - began:.2f} s although the web server was there: {why}"
 
 
 def _shared(notes: Notes, found: dict[str, Any]) -> Iterator[str]:
