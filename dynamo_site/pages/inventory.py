@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,6 +13,7 @@ from django.views.decorators.http import require_safe
 from detox import present
 from dynamo_site.pages import about, objects, overview
 from dynamo_site.pages.bars import Bar, stacked
+from dynamo_site.pages.keeping import Kept
 from dynamo_site.pages.shell import page, page_number, part
 from inventory import client
 from inventory.errors import InventoryError
@@ -21,6 +24,18 @@ from inventory.units import volume
 _PER_PAGE = 50
 _BLOCKS_PER_PAGE = 100
 _LARGEST = 50
+_Rows = Callable[[Snapshot], list[dict[str, Any]]]
+
+
+def _newest(rows: _Rows) -> tuple[int, list[dict[str, Any]]]:
+    """The rows of the newest version, and its number."""
+    snapshot = client.snapshot()
+    return snapshot.version, rows(snapshot)
+
+
+# Both look at every block replica.
+_SITES = Kept(partial(_newest, objects.sites))
+_GROUPS = Kept(partial(_newest, objects.groups))
 
 
 @require_safe
@@ -103,8 +118,8 @@ def changes(request: HttpRequest) -> HttpResponse:
 @require_safe
 def sites(request: HttpRequest) -> HttpResponse:
     """All sites."""
-    snapshot = client.snapshot()
-    return page(request, "sites", "sites", {"sites": objects.sites(snapshot)}, inventory_version=snapshot.version)
+    version, rows = _SITES.get()
+    return page(request, "sites", "sites", {"sites": rows}, inventory_version=version)
 
 
 @require_safe
@@ -121,8 +136,8 @@ def site(request: HttpRequest) -> HttpResponse:
 @require_safe
 def groups(request: HttpRequest) -> HttpResponse:
     """All groups."""
-    snapshot = client.snapshot()
-    return page(request, "groups", "groups", {"groups": objects.groups(snapshot)}, inventory_version=snapshot.version)
+    version, rows = _GROUPS.get()
+    return page(request, "groups", "groups", {"groups": rows}, inventory_version=version)
 
 
 @require_safe

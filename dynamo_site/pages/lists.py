@@ -20,6 +20,7 @@ from dynamo_site.templatetags import units
 from fileops.lifecycle import State
 from fileops.models import Subscription
 from inventory.units import volume
+from registry import archive
 from registry import locks as registry_locks
 from registry.lifecycle import OPEN_REQUEST
 from registry.models import DetoxLock, Injection, Request, RequestKind, RequestStatus
@@ -59,7 +60,7 @@ def requests(request: HttpRequest) -> HttpResponse:
 @require_safe
 def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     """One request: what was asked, what came of it at each site, and the file operations it caused."""
-    row = existing(Request.objects.prefetch_related("items", "sites"), number)
+    row = archive.one(number) or existing(Request.objects.prefetch_related("items", "sites"), number)
     datasets = {item.item.partition("#")[0] for item in row.items.all()}
     operations = Subscription.objects.filter(
         Q(cause=f"request {row.pk}")
@@ -67,7 +68,7 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
     )
     data = {
         "row": row, "items": [item.item for item in row.items.all()], "sites": [site.site for site in row.sites.all()],
-        "actions": row.actions.order_by("item", "site")[:_SHOWN_ACTIONS],
+        "actions": [*row.actions.order_by("item", "site")[:_SHOWN_ACTIONS]] or [*row.actions.all()][:_SHOWN_ACTIONS],
         "operations": by_state(operations), "held": operations.filter(state=State.HELD)[:_SHOWN_ROWS],
     }  # fmt: skip
     by = asker(request) if request.user.is_authenticated else None

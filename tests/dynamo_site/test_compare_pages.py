@@ -76,7 +76,7 @@ def test_an_operator_asks_and_everybody_sees_the_answer(small, operator, sent, c
     assert answer["Location"] == reverse("detox-comparison", args=[number])
     assert sent == [("detox.compare", (number,), {})]
     waiting = text_of(client, answer["Location"])
-    assert 'http-equiv="refresh"' in waiting
+    assert 'hx-trigger="every 2s"' in waiting
     tasks.compare(number)
     page = text_of(client, answer["Location"])
     assert "http-equiv" not in page and "style=" not in page

@@ -7,15 +7,18 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 
-from detox.models import Comparison
+from detox import comparing
+from detox.models import Comparison, ComparisonState
 from fileops.models import Subscription
 from inventory import client
 from inventory.models import PolicyVersion
-from registry import tokens
+from registry import rights, tokens
 from registry.audit_models import AuditRecord
 from registry.models import ApiToken, CopyRequest, DeletionRequest, DetoxLock, Request, RequestStatus
-from scheduler.models import Run
+from scheduler.models import Application, Run, Sequence
+from scheduler.programs import files
 from tests.dynamo_site.conftest import Filled
 from tests.web.window import PHONE, Window
 
@@ -105,8 +108,14 @@ def test_editing_a_policy_with_completion_check_and_what_if(window: Window, oper
     window.until(lambda: "cannot" not in window.find("#check").text)
     assert window.faults() == []
     window.press("button[formaction]")
-    assert Comparison.objects.get().author == "olga"
-    window.driver.back()
+    comparison = Comparison.objects.get()
+    assert comparison.author == "olga" and window.faults() == []
+    # The page looks again by itself, until there is an answer; it may be that no broker took the question.
+    Comparison.objects.update(state=ComparisonState.WAITING, error="")
+    window.open(reverse("detox-comparison", args=[comparison.pk]))
+    comparison.refresh_from_db()
+    comparing.fail(comparison, "no worker was there")
+    window.until(lambda: "no worker was there" in window.text())
     window.open(reverse("policy-edit", args=["Physics.txt"]))
     window.fill(
         "policy", text.replace("Dismiss\n", "Protect dataset.usage_rank > 100000\nDismiss\n").rpartition("\n")[0]
@@ -202,3 +211,55 @@ def test_the_overview_changes_by_itself_unless_paused(window: Window, filled: Fi
     window.find("button[data-pause]").click()
     assert window.find("button[data-pause]").text == "Go on updating"
     assert window.complaints() == []
+
+
+def test_a_program_is_uploaded_and_sequences_are_taken_in(
+    window: Window, operator: User, filled: Filled, settings, tmp_path
+) -> None:
+    settings.APPLICATION_DIR = tmp_path / "applications"
+    (tmp_path / "hello.py").write_text("print('hello')\n")
+    window.open(reverse("applications"))
+    window.find("input[type=file]").send_keys(str(tmp_path / "hello.py"))
+    window.press("form.ask button")
+    made = Application.objects.get()
+    assert "has written nothing yet" in window.text() and window.faults() == []
+    # The log comes by itself.
+    files.directory(made.pk).mkdir(parents=True, exist_ok=True)
+    (files.directory(made.pk) / "log").write_text("hello, says it\n")
+    window.until(lambda: "hello, says it" in window.text())
+    window.press(".head button")
+    assert "It is being ended" in window.text()
+    window.open(reverse("sequences"))
+    window.fill("text", "{look} = /programs/look.py\n[SEQUENCE nightly]\n| {look} --deep\nWAIT 3600\n")
+    window.press("form.ask button")
+    window.press("button[value=start]")
+    assert Sequence.objects.get().enabled and window.faults() == []
+
+
+def test_a_right_is_granted_and_found_in_the_audit_log(window: Window, operator: User, filled: Filled) -> None:
+    bob = User.objects.create_user("bob")
+    window.open(reverse("users") + "?q=bo")
+    window.press("td a")
+    Select(window.find("select[name=target]")).select_by_value("registry")
+    window.fill("sites", "T2_B")
+    window.press("form.ask button")
+    assert rights.has(bob, "operator", "registry", site="T2_B") and "T2_B" in window.text()
+    window.open(reverse("audit"))
+    Select(window.find("main select[name=action]")).select_by_visible_text("right.grant")
+    window.press("main form button")
+    assert "registry:operator" in window.text() and window.faults() == []
+    window.open(reverse("user", args=[bob.pk]))
+    window.press("button[name=take]")
+    assert not rights.reaches(bob, "operator", "registry", anywhere=True)
+
+
+def test_forms_that_only_ask(window: Window, filled: Filled) -> None:
+    for address, field, text, found in (
+        ("/datasets/", "q", "/Raw*", "/Raw/A/RAW"), ("/requests/", "q", "/New/A/AOD", "/New/A/AOD"), ("/locks/", "q", "thesis", "ann"),
+        ("/files/", "q", "long", "T2_B"), ("/statistics/", "site", "T2_A", "Bytes present"), (reverse("detox-cycle", args=[filled.deleting]), "q", "/Older/*", "/Older/A/AOD"),
+    ):  # fmt: skip
+        window.open(address)
+        window.fill(field, text)
+        window.find(f"main [name='{field}']").submit()
+        window.until(lambda field=field: f"{field}=" in window.driver.current_url and window.ready())
+        assert found in window.text(), address
