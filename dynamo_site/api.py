@@ -81,15 +81,15 @@ def _kind(name: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _schema() -> bytes:
-    # The same as long as the process lives, and a second's work.
+def schema_text() -> bytes:
+    """The OpenAPI schema as JSON: the same as long as the process lives, and seconds of work."""
     return json.dumps(SchemaGenerator().get_schema(request=None, public=True)).encode()
 
 
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
     """The OpenAPI schema, as JSON."""
-    return HttpResponse(_schema(), content_type="application/json")
+    return HttpResponse(schema_text(), content_type="application/json")
 
 
 @require_safe

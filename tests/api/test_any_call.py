@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import traceback
@@ -12,10 +13,10 @@ import schemathesis
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
-from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.core.parameters import ParameterLocation
 
+from dynamo_site.api import schema_text
 from tests.registry.api.writing.conftest import Caller
 from tests.registry.makers import BIG
 
@@ -27,7 +28,7 @@ _CONFIG = schemathesis.Config.from_dict(
         "phases": {"coverage": {"enabled": False}, "stateful": {"enabled": False}},
     }
 )
-_SCHEMA = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True), config=_CONFIG)
+_SCHEMA = schemathesis.openapi.from_dict(json.loads(schema_text()), config=_CONFIG)
 _SCHEMA.app = get_wsgi_application()
 _CHECKS = schemathesis.checks.CHECKS.get_by_names(
     [
