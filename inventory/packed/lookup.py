@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from inventory.packed import texts
-from inventory.packed.rows import PackedRows, joined
+from inventory.packed.rows import PackedRows, hashed, joined
 
 _FEW = 64
 """Names that are looked for one by one; more are compared with all there are."""
@@ -31,8 +31,8 @@ def datasets_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series
     """Ids of the datasets in ``chunks`` with these ``names``."""
     if len(names) <= _FEW:
         return _few_called(chunks, names)
-    hashes = np.concatenate([np.empty(0, np.uint64), *(chunk.hashes("name") for chunk in chunks)])
-    hits = np.flatnonzero(np.isin(hashes, names.hash().to_numpy()))
+    hashes = np.concatenate([np.empty(0, np.int64), *(chunk.hashes("name") for chunk in chunks)])
+    hits = np.flatnonzero(np.isin(hashes, hashed(names.to_list())))
     ends = np.cumsum([chunk.height for chunk in chunks])
     places = np.searchsorted(ends, hits, side="right")
     found = [
@@ -46,7 +46,7 @@ def datasets_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series
 
 
 def _few_called(chunks: Sequence[PackedRows], names: pl.Series) -> pl.Series:
-    wanted = names.hash().to_numpy()
+    wanted = hashed(names.to_list())
     found = [pl.DataFrame(schema=_DATASET)]
     for chunk in chunks:
         places = chunk.places_of("name", wanted)

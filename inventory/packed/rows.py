@@ -71,7 +71,7 @@ class PackedRows:
     def hashes(self, name: str) -> Array:
         """A number for each text of a column, the same for equal texts in this process; kept, for look-ups."""
         if name not in self._hashes:
-            self._hashes[name] = pl.Series(pl.from_arrow(self.column(name))).hash().to_numpy()
+            self._hashes[name] = hashed(self.column(name).to_pylist())
         return self._hashes[name]
 
     def places_of(self, name: str, hashes: Array) -> Array:
@@ -133,6 +133,11 @@ def joined(table: str, pieces: Sequence[tuple[PackedRows, Rows]], names: Iterabl
     declared = TABLES[table]
     wanted = [column for column in declared.columns if names is None or column.name in set(names)]
     return pl.DataFrame([_joined_column(column, pieces) for column in wanted])
+
+
+def hashed(values: Iterable[str | None]) -> Array:
+    """A number for each text, the same for equal texts in this process."""
+    return np.fromiter(map(hash, values), np.int64)
 
 
 def spans(begins: Array, ends: Array) -> Array:

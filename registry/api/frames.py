@@ -163,7 +163,12 @@ def values(snapshot: Snapshot, rows: pl.DataFrame, field: Field) -> pl.Series:
     found = rows[field.column or field.name]
     if field.kind == "choice":
         return found.cast(pl.String)
-    return found.fill_nan(None) if field.kind == "number" else found
+    return without_nan(found) if field.kind == "number" else found
+
+
+def without_nan(values: pl.Series) -> pl.Series:
+    """No value instead of what is no number."""
+    return values.fill_nan(None) if np.isnan(values.to_numpy()).any() else values
 
 
 _ID = {"datasets": "dataset_id", "sites": "site_id", "groups": "group_id", "partitions": "partition_id"}

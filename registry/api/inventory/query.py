@@ -19,6 +19,7 @@ from registry.api.asked import LONGEST, MOST_ROWS, wrong
 from registry.api.columns import Field, Kind
 from registry.api.documented import COMMON
 from registry.api.formats import FORMATS, json_rows
+from registry.api.frames import without_nan
 from registry.api.reading import FromInventory
 from registry.api.strict import Body, Integer, Text
 from registry.api.versions import headers, snapshot_of
@@ -126,7 +127,7 @@ def _column(column: pl.Series) -> tuple[Field, pl.Series]:
     if dtype == pl.Boolean:
         return _field(column, "boolean"), column
     if dtype.is_float():
-        return _field(column, "number"), column.cast(pl.Float64)
+        return _field(column, "number"), without_nan(column.cast(pl.Float64))
     if dtype.is_integer() or (isinstance(dtype, pl.Decimal) and not dtype.scale):
         narrow = column.cast(pl.Int64, strict=False)
         if narrow.null_count() == column.null_count():
