@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dj_database_url
 
+from dynamo_site import login_settings
 from dynamo_site.api_settings import REST_FRAMEWORK as REST_FRAMEWORK
 from dynamo_site.api_settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from dynamo_site.logs import configure_structlog, logging_settings
@@ -182,6 +183,13 @@ TEMPLATES = [
 ]
 
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "registry.backends.RoleBackend"]
+# A provider (OpenID Connect) that people can log in at.
+OIDC_ISSUER = os.environ.get("DYNAMO_OIDC_ISSUER", "")
+OIDC_CLIENT_ID = os.environ.get("DYNAMO_OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = os.environ.get("DYNAMO_OIDC_CLIENT_SECRET", "")
+OIDC_NAME = os.environ.get("DYNAMO_OIDC_NAME", "your institute")
+# By a provider, and with a second factor, where the extra `login` is installed.
+login_settings.extend(globals())
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

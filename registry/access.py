@@ -105,7 +105,9 @@ def _walk(
     route: str, namespace: str, patterns: Sequence[URLPattern | URLResolver], above: Access | None
 ) -> Iterator[Address]:
     for pattern in patterns:
-        here = route + str(pattern.pattern)
+        own = str(pattern.pattern)
+        # As Django joins them when it resolves an address.
+        here = route + (own.removeprefix("^") if route else own)
         if isinstance(pattern, URLResolver):
             inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
             yield from _walk(here, inner, pattern.url_patterns, getattr(pattern, "access", above))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from django.apps import apps
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
@@ -52,6 +53,7 @@ CLASSIC: dict[str, View] = {
 }
 urlpatterns = [
     *classic(CLASSIC),
+    *([path("", include("registry.identity.browser"))] if apps.is_installed("allauth.mfa") else []),
     *declared(Access(ANYONE, ANYONE), [
         path("login/", login, name="login"),
         path("logout/", LogoutView.as_view(next_page="/"), name="logout"),

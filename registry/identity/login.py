@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.views import LoginView, redirect_to_login
@@ -49,7 +51,29 @@ class LoginForm(AuthenticationForm):
         return cleaned
 
 
-login = LoginView.as_view(template_name="registry/login.html", authentication_form=LoginForm)
+class PasswordLogin(LoginView):
+    """The page to log in at; who has a second factor is asked for it next."""
+
+    template_name = "registry/login.html"
+    authentication_form = LoginForm
+
+    def form_valid(self, form: LoginForm) -> HttpResponse:
+        """Log in, by allauth's stages where it is installed."""
+        if not apps.is_installed("allauth.mfa"):
+            return super().form_valid(form)
+        from allauth.account.utils import perform_login
+
+        answer: HttpResponse = perform_login(
+            self.request, form.get_user(), email_verification="none", redirect_url=self.get_success_url()
+        )
+        return answer
+
+    def get_context_data(self, **more: Any) -> dict[str, Any]:
+        """With the provider that one can log in at, too."""
+        return super().get_context_data(provider=settings.OIDC_NAME if settings.OIDC_ISSUER else "", **more)
+
+
+login = PasswordLogin.as_view()
 
 
 def to_login(request: HttpRequest) -> HttpResponse:

@@ -41,6 +41,8 @@ class Issuer:
                 self.end_headers()
                 self.wfile.write(body)
 
+            do_POST = do_GET
+
             def log_message(self, *_: Any) -> None:
                 """Nothing."""
 
