@@ -129,10 +129,13 @@ def known_items(items: Sequence[str]) -> set[str]:
     return found
 
 
-def one(kind: str, number: int) -> Request | None:
-    """The archived request with this number."""
+def one(number: int, kind: str | None = None) -> Request | None:
+    """The archived request with this number (of this kind)."""
+    condition = pl.col("id") == number
+    if kind is not None:
+        condition = condition & (pl.col("kind") == kind)
     for file in RequestArchive.objects.filter(first__lte=number, last__gte=number):
-        rows = _scanned(file).filter((pl.col("id") == number) & (pl.col("kind") == kind)).collect()
+        rows = _scanned(file).filter(condition).collect()
         if rows.height:
             return next(_requests(rows))
     return None
@@ -149,15 +152,16 @@ def _requests(rows: pl.DataFrame) -> Iterator[Request]:
         request._state.adding = False
         # What prefetch_related would have put there: readers need not know where a request comes from.
         request._prefetched_objects_cache = {  # type: ignore[attr-defined]
-            "items": _fetched(RequestItem.objects.all(), [RequestItem(request=request, item=item) for item in items]),
-            "sites": _fetched(RequestSite.objects.all(), [RequestSite(request=request, site=site) for site in sites]),
+            "items": _fetched(RequestItem.objects.none(), [RequestItem(request=request, item=item) for item in items]),
+            "sites": _fetched(RequestSite.objects.none(), [RequestSite(request=request, site=site) for site in sites]),
             "actions": _fetched(
-                RequestAction.objects.all(), [RequestAction(request=request, **action) for action in actions]
+                RequestAction.objects.none(), [RequestAction(request=request, **action) for action in actions]
             ),
         }
         yield request
 
 
 def _fetched(rows: QuerySet[Any], results: list[Any]) -> QuerySet[Any]:
+    """An empty queryset (so that nobody who filters it finds others' rows) that is iterated as these."""
     rows._result_cache, rows._prefetch_done = results, True  # type: ignore[attr-defined]
     return rows

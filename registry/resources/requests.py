@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,7 @@ from rest_framework.response import Response
 
 from inventory import client
 from inventory.snapshot import Snapshot
-from registry import approval, cached, placing, preview
+from registry import approval, archive, cached, placing, preview
 from registry.access import KNOWN, Access
 from registry.api.columns import Field, by_name
 from registry.api.rows import of_model, row_of
@@ -28,6 +29,7 @@ from registry.models import Request, RequestAction, RequestItem, RequestKind, Re
 from registry.settings import registry_settings
 
 _MOST_COPIES = 10_000
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def _names(model: type[Model], column: str) -> Callable[[Snapshot, pl.DataFrame], pl.Series]:
@@ -118,6 +120,13 @@ class Outlook(serializers.Serializer[Any]):
     item_sizes = serializers.DictField(child=serializers.IntegerField())
 
 
+def _archived(request: Request) -> dict[str, Any]:
+    """A request that is no row any more, as rows are shown."""
+    values = {name: getattr(request, name) for name in FIELDS if name not in ("items", "sites")}
+    shown = {name: value.strftime(_TIME) if isinstance(value, datetime) else value for name, value in values.items()}
+    return shown | {"items": sorted(map(str, request.items.all())), "sites": sorted(map(str, request.sites.all()))}
+
+
 class _Requests(Resource):
     """What both kinds share."""
 
@@ -135,9 +144,10 @@ class _Requests(Resource):
         return found
 
     @operation(answer=FIELDS)
-    def show(self, call: Call) -> Request:
-        """One request."""
-        return self._found(call)
+    def show(self, call: Call) -> Request | Response:
+        """One request, also one that ended long ago."""
+        kept = archive.one(call.path["number"], self.kind)
+        return self._found(call) if kept is None else Response(_archived(kept))
 
     @listing(ACTIONS)
     def actions(self, call: Call) -> QuerySet[RequestAction]:

@@ -50,18 +50,27 @@ def test_what_ended_long_ago_moves_and_reads_the_same() -> None:
     done, rejected, still = ended(), copy(["/B"], ["T2_A"], "bob"), copy(["/A#x", "/B"], ["T2_A", "T2_B"])
     requests.reject(rejected, "no room")
     before = everything()
+    done.refresh_from_db()
     assert archive.move_old(timezone.now()) == 0
     assert archive.move_old(timezone.now() + YEARS) == 2
     assert list(Request.objects.values_list("pk", flat=True)) == [still.pk]
     assert everything() == before
     found = polling.one("copy", done.pk)
-    assert (found.user, found.service, found.ended, found.site_patterns) == (
-        "ann",
-        "workflow",
-        Request(ended=found.ended).ended,
-        ["T2_B"],
-    )
+    assert (found.user, found.service, found.site_patterns) == ("ann", "workflow", ["T2_B"])
+    assert (found.ended, found.first_asked) == (done.ended, done.first_asked)
     assert [action.status for action in found.actions.all()] == ["completed"]
+
+
+def test_the_api_and_the_page_show_it(client, inventory) -> None:
+    done = ended(["/A", "/B"], ["T2_B"])
+    before = client.get(f"/api/v1/copy-requests/{done.pk}").json()
+    archive.move_old(timezone.now() + YEARS)
+    assert client.get(f"/api/v1/copy-requests/{done.pk}").json() == before
+    assert before["items"] == ["/A", "/B"]
+    page = client.get(f"/requests/{done.pk}/").content.decode()
+    assert "/B" in page
+    assert "T2_B" in page
+    assert client.get(f"/api/v1/deletion-requests/{done.pk}").status_code == 404
 
 
 def test_all_filters_find_what_is_archived() -> None:
