@@ -77,7 +77,7 @@ requirements: $(VENV)/.stamp-dev ## compile requirements*.txt from pyproject.tom
 	@tools/compile-requirements $(BIN)/pip-compile
 
 clean: ## remove what was made, but not var/ (data) nor the environment
-	rm -rf build dist dynamo_client/build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist dynamo_client/build dynamo_client/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(BIN)/python:
