@@ -37,5 +37,7 @@ RESOURCES: list[URLPattern] = [
     route("history", history.History, _LIST),
     route("history/<str:version>", history.HistoryOfVersion, _LIST, name="v1-history-of-version"),
     route("lfn2pfn", files.Paths, _LIST),
-    route("query", query.Query, {"get": "get_rows", "post": "post_rows"}, access=Access(KNOWN, KNOWN, target="inventory")),
+    route(
+        "query", query.Query, {"get": "get_rows", "post": "post_rows"}, access=Access(KNOWN, KNOWN, target="inventory")
+    ),
 ]
