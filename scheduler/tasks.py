@@ -10,7 +10,7 @@ from inventory import run_tokens
 from scheduler import applock
 from scheduler import reconcile as work
 from scheduler.isolation import ATTEMPT_HEADER
-from scheduler.programs import files, places
+from scheduler.programs import files, keeper, places
 from scheduler.schedules import Schedule
 from scheduler.sequencing import advance
 from scheduler.settings import scheduler_settings
@@ -41,14 +41,13 @@ def forget() -> None:
 @shared_task(name="scheduler.application", limit=_LONGEST_SECONDS)
 def application(application: int) -> None:
     """Run one user's program; its own limit counts, not that of cycles."""
-    from scheduler.programs.keeper import keep
-
-    keep(application)
+    keeper.keep(application)
 
 
 @shared_task(name="scheduler.sequences", isolated=False)
 def sequences() -> None:
     """Do the next step of sequences whose time has come, and give programs that wait to workers."""
+    keeper.settle_lost()
     advance.advance_all()
     places.dispatch()
 

@@ -23,7 +23,7 @@ _EXECUTE, _WRITE, _READ_FILE, _READ_DIRECTORY = 1, 2, 4, 8
 _RIGHTS_BY_VERSION = {1: 13, 2: 14, 3: 15, 4: 15}
 _READ = _EXECUTE | _READ_FILE | _READ_DIRECTORY
 _OF_A_FILE = _EXECUTE | _WRITE | _READ_FILE | 1 << 14
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/sys", "/opt", "/nix/store")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/sys", "/opt", "/nix/store")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
@@ -143,7 +143,7 @@ def landlock(read: Sequence[str], listed: Sequence[str], write: Sequence[str]) -
     ruleset = int(_LIBC.syscall(_CREATE_RULESET, rules, ctypes.c_size_t(len(rules)), 0))
     if ruleset < 0:
         return False
-    for paths, rights in (((*_SYSTEM, *read), _READ), (listed, _READ_DIRECTORY), ((*_DEVICES, *write), every)):
+    for paths, rights in (((*SYSTEM, *read), _READ), (listed, _READ_DIRECTORY), ((*_DEVICES, *write), every)):
         for path in paths:
             _allow(ruleset, path, rights & every)
     done = bool(_LIBC.syscall(_RESTRICT_SELF, ruleset, 0) == 0)

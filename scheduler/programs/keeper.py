@@ -44,7 +44,7 @@ def keep(number: int) -> None:
     if application is None or application.state not in OPEN_STATES:
         return
     if not _claimed(application):
-        _settle(application)
+        settle_lost()
         return
     settings = scheduler_settings()
     output = BoundedLog(files.directory(number) / "log", settings.program_log)
@@ -66,13 +66,21 @@ def _claimed(application: Application) -> bool:
     return bool(free.update(job=job, state=State.ASSIGNED))
 
 
-def _settle(application: Application) -> None:
-    """Its worker went away while it ran: what it had committed is so; else nothing is."""
-    answer = update_log.answered(_transaction(application))
-    if answer is not None:
-        _finish(application, State.DONE, "its worker went away after it was committed", 0)
-    else:
-        _finish(application, State.KILLED, "its worker went away; nothing of it is written", None)
+def settle_lost() -> int:
+    """Record the end of programs whose keeper is gone (its job has ended, and they have not); how many.
+
+    What a keeper had committed is so; else nothing is.
+    """
+    lost = Application.objects.filter(state__in=OPEN_STATES, job__isnull=False).exclude(job__state__in=OPEN_STATES)
+    for application in lost:
+        if application.run_id is not None:
+            run_tokens.revoke(application.run_id)
+        if update_log.answered(_transaction(application)) is not None:
+            _finish(application, State.DONE, "its worker went away after it was committed", 0)
+        else:
+            by = f"ended by {application.killed_by}" if application.killed_by else "its worker went away"
+            _finish(application, State.KILLED, f"{by}; nothing of it is written", None)
+    return len(lost)
 
 
 def _transaction(application: Application) -> str:

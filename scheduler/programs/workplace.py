@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 
 from inventory import log
 from scheduler.models import Application, Level
+from scheduler.programs.confinement import SYSTEM
 from scheduler.settings import SchedulerSettings
 
 _FIRST_ACCOUNT, _ACCOUNTS = 61184, 4336
@@ -71,7 +72,7 @@ class Workplace:
             "command": self._command(application.arguments),
             "environment": self._environment(application, run, version, token),
             "work": str(self.work), "needed": needed, "read": needed, "listed": [str(django_settings.BASE_DIR)],
-            "hidden": [str(django_settings.DYNAMO_HOME), str(Path.home())],
+            "hidden": _hidden(),
             "account": _FIRST_ACCOUNT + application.pk % _ACCOUNTS, "unconfined": django_settings.APPLICATION_UNCONFINED,
             "limit": application.limit, "grace": settings.grace, "nice": _NICE,
             "memory": settings.program_memory, "disk": settings.program_disk,
@@ -106,6 +107,13 @@ class Workplace:
         if application.level == Level.WRITE:
             given["DYNAMO_RUN_CHANGES"] = str(self.changes)
         return given
+
+
+def _hidden() -> list[str]:
+    """Dynamo's own files, and the home of the worker's account; not one that the system's directories are in."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - an account may have none: no error then
+    is_own = home.is_absolute() and not any(Path(place).is_relative_to(home) for place in SYSTEM)
+    return [str(django_settings.DYNAMO_HOME), *([str(home)] if is_own else [])]
 
 
 def supervisor_command() -> list[str]:

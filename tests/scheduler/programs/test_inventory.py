@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import textwrap
 
 import pytest
@@ -15,7 +17,7 @@ from inventory.remote import ServerBackend
 from inventory.run_token_models import RunToken
 from scheduler import applications
 from scheduler.models import OPEN_STATES, Application, Level, Run, State
-from scheduler.programs import authorised, files
+from scheduler.programs import authorised, files, keeper
 from scheduler.programs.places import dispatch
 from scheduler.runs import writer
 from tests.scheduler.programs.conftest import processes_with
@@ -133,6 +135,17 @@ def test_killing_a_program_and_one_that_waits_for_its_turn(server, alice, enviro
         assert ended(running_one, log).state == State.KILLED
         assert running_one.error == "ended by operator"
         assert processes_with("mark-of-the-killed") == []
+        orphan = submitted(SLEEPER, "mark-of-the-keeperless")
+        until(lambda: "begun" in applications.log(orphan).text, 60, log)
+        orphan.refresh_from_db()
+        os.kill(orphan.job.pid, signal.SIGKILL)
+        until(lambda: keeper.settle_lost(), 60, log)
+        assert (ended(orphan, log).state, orphan.error) == (
+            State.KILLED,
+            "its worker went away; nothing of it is written",
+        )
+        assert processes_with("mark-of-the-keeperless") == []
+        assert not RunToken.objects.exists()
         with writer("cycle", {}, "bob", wait=10):
             waiting = submitted(ADDS_A_SITE, "T2_LATE", "0", level=Level.WRITE)
             until(lambda: "waiting for the turn" in applications.log(waiting).text, 60, log)

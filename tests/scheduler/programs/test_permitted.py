@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from scheduler import applications, applock
 from scheduler.errors import ProgramNotAuthorised, ProgramNotFound, ProgramRefused
 from scheduler.models import Application, Level, State
-from scheduler.programs import authorised, files
+from scheduler.programs import authorised, files, workplace
 from scheduler.programs.log import Part
 from scheduler.programs.places import dispatch
 from tests.scheduler.programs.conftest import kept
@@ -190,3 +190,9 @@ def test_a_program_with_rights_gets_what_the_client_needs(alice, places, invento
     assert "'DYNAMO_TOKEN', 'DYNAMO_URL'" in rights.log
     assert "'DYNAMO_TOKEN'" not in plain.log
     assert "DYNAMO_RUN_CHANGES" not in rights.log + plain.log
+
+
+@pytest.mark.parametrize(("home", "hidden"), [("/", False), ("/usr", False), ("/srv/dynamo", True), ("nowhere", False)])
+def test_the_home_of_an_account_is_hidden_unless_the_system_is_in_it(home, hidden, monkeypatch):
+    monkeypatch.setenv("HOME", home)
+    assert (home in workplace._hidden()) == hidden
