@@ -32,6 +32,7 @@ NAMES = {
     "snapshot": "Opening a snapshot in a new process",
     "start": "Start of the server",
     "injections": "The queue of injections",
+    "reads": "Reads over HTTP, two workers of gunicorn",
 }
 SIZES = (43_000, 430_000)
 KEPT = Path(__file__).with_name("figures.json")
