@@ -64,8 +64,8 @@ class _Parser:
         return value
 
     def _number(self, depth: int) -> float:
-        token = self._take()
-        if token == "(":  # noqa: S105 - a parenthesis
+        taken = self._take()
+        if taken == "(":
             if depth == _DEEPEST:
                 raise ExpressionWrong(f"{self._text!r}: more than {_DEEPEST} parentheses in each other")
             value = self.sum(depth + 1)
@@ -73,9 +73,9 @@ class _Parser:
                 raise ExpressionWrong(f"{self._text!r}: a parenthesis is not closed")
             self._take()
             return value
-        if token in "+-*/)":  # noqa: S105 - operators
-            raise ExpressionWrong(f"{self._text!r}: a number is expected, not {token!r}")
-        return float(token)
+        if taken in "+-*/)":
+            raise ExpressionWrong(f"{self._text!r}: a number is expected, not {taken!r}")
+        return float(taken)
 
     def _next(self) -> str:
         return self._tokens[0] if self._tokens else ""
