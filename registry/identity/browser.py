@@ -11,6 +11,8 @@ from allauth.account import views as account
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base import views as factor
+from allauth.socialaccount import views as provider
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import messages
@@ -69,17 +71,21 @@ class FactorAdapter(DefaultMFAAdapter):
         return str(user.get_username())
 
 
+_OPEN = Access(ANYONE, ANYONE, note="on the way to being known")
+_OWN = Access(KNOWN, KNOWN, note="asks for the password once more")
+for _view in (factor.authenticate, provider.login_cancelled, provider.login_error, provider.signup):
+    _view.access = _OPEN
 urlpatterns = [
-    *declared(Access(ANYONE, ANYONE), [
+    *declared(_OPEN, [
         path("login/oidc/", include("allauth.socialaccount.providers.openid_connect.urls")),
-        path("login/provider/", include("allauth.socialaccount.urls")),
         path("login/closed/", account.signup, name="account_signup"),
         path("login/inactive/", account.account_inactive, name="account_inactive"),
         path("login/again/", RedirectView.as_view(pattern_name="login"), name="account_login"),
         path("logout/again/", RedirectView.as_view(pattern_name="front"), name="account_logout"),
-        path("login/factor/", include("allauth.mfa.urls")),
     ]),
-    *declared(Access(KNOWN, KNOWN), [
+    *declared(_OWN, [
+        path("login/provider/", include("allauth.socialaccount.urls")),
+        path("login/factor/", include("allauth.mfa.urls")),
         path("login/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     ]),
 ]  # fmt: skip
