@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from rest_framework import serializers
 
-from registry import locks, rights
+from registry import audit, locks, rights
 from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Items, Moment, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere
+from registry.errors import NotThere, Refused
 from registry.models import DetoxLock
 from scheduler import applock
 from scheduler.models import ApplicationLock
@@ -25,7 +26,9 @@ FIELDS = by_name(*of_model(
     id=3, item="/Big/*/RAW", sites="T2_*",
 ))  # fmt: skip
 HELD = by_name(
-    *of_model(ApplicationLock, "id", "application", "user", "service", "note", "locked_at", application="detox")
+    *of_model(
+        ApplicationLock, "id", "application", "user", "service", "note", "locked_at", "expires", application="detox"
+    )
 )
 
 
@@ -55,6 +58,7 @@ class HoldWished(Body):
 
     application = Text(max_length=64)
     note = Text(max_length=4000, required=False, allow_blank=True, default="")
+    expires = Moment(required=False, help_text="when it is given back by itself; without it never")
 
 
 class LockList(serializers.Serializer[Any]):
@@ -107,13 +111,17 @@ class ApplicationLocks(Resource):
     @listing(HELD)
     def list(self, call: Call) -> QuerySet[ApplicationLock]:
         """Locks of applications; of each the oldest holds it, the others wait in their order."""
-        return ApplicationLock.objects.all()
+        return applock.in_force(timezone.now())
 
     @operation(body=HoldWished, answer=HELD, status=201)
     def create(self, call: Call) -> Any:
         """Ask for an application: it is stopped for others once the lock is the oldest."""
-        caller = call.caller
-        applock.lock(call.body["application"], caller.name, caller.service, call.body["note"])
+        caller, body = call.caller, call.body
+        expires = body.get("expires")
+        if expires is not None and expires <= timezone.now():
+            raise Refused("expires: is in the past")
+        applock.lock(body["application"], caller.name, caller.service, body["note"], expires)
+        audit.record(caller, "application.lock", body["application"], None, {"note": body["note"], "expires": expires})
         mine = ApplicationLock.objects.filter(
             application=call.body["application"], user=caller.name, service=caller.service
         )
@@ -130,6 +138,7 @@ class ApplicationLocks(Resource):
             raise NotThere(f"there is no lock {call.path['number']} of an application")
         if row.user != call.caller.name:
             call.require("admin", "application")
+        audit.record(call.caller, "application.unlock", row.application, {"user": row.user, "note": row.note}, None)
         row.delete()
 
 

@@ -187,6 +187,13 @@ class TestApplicationLocks:
         assert operator.send("DELETE", f"application-locks/{made.json()['id']}").status_code == 204
         assert applock.held("detox") is None
 
+    def test_one_with_an_end_is_given_back_by_itself(self, operator):
+        values = {"application": "detox", "expires": "2099-01-31T12:00:00Z"}
+        assert operator.post("application-locks", values).json()["expires"] == "2099-01-31T12:00:00Z"
+        assert operator.get("application-locks").json()["results"][0]["expires"] == "2099-01-31T12:00:00Z"
+        past = operator.post("application-locks", {"application": "detox", "expires": "2001-01-31T12:00:00Z"})
+        assert past.status_code == 400
+
     def test_locks_of_others_are_an_admins_to_take_back(self, operator):
         problem(operator.send("DELETE", "application-locks/1"), 403, "denied")
 
