@@ -14,5 +14,6 @@ from tests.registry.api.writing.conftest import _fresh_limits, ann, bob, filled,
 def everything(filled, settings, tmp_path: Path):  # noqa: F811 - a fixture
     settings.HISTORY_DIR = tmp_path / "history"
     settings.POLICY_DIR = tmp_path / "policies"
+    settings.APPLICATION_DIR = tmp_path / "applications"
     a_little_of_everything()
     return filled
