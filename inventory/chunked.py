@@ -19,7 +19,7 @@ Chunks = dict[str, dict[int, PackedRows]]
 Piece = tuple[PackedRows, Rows]
 
 _BATCH_ROWS = 500_000
-_GROWTH = 10
+_PIECE_ROWS, _GROWTH = 100_000, 10
 
 
 class ChunkedSnapshot(Snapshot):
@@ -63,7 +63,7 @@ class ChunkedSnapshot(Snapshot):
             first = np.flatnonzero(chunks[0].numbers("dataset_id") >= since)
             yield joined(name, [(chunks[0], first)], columns or None)
             chunks = chunks[1:]
-        for batch in _batches(chunks, least=1):
+        for batch in _batches(chunks, 1, _PIECE_ROWS):
             yield joined(name, batch, columns or None)
 
     def of_datasets(self, name: str, dataset_ids: pl.Series, *columns: str) -> pl.DataFrame:
@@ -123,13 +123,13 @@ def _whole(values: pl.Series) -> pl.Series:
     return values.drop_nulls() if values.null_count() else values
 
 
-def _batches(chunks: Sequence[PackedRows], least: int = _BATCH_ROWS) -> Iterator[list[Piece]]:
-    """Whole chunks, together until there are many rows, ``least`` at first; at least one batch."""
+def _batches(chunks: Sequence[PackedRows], least: int = _BATCH_ROWS, most: int = _BATCH_ROWS) -> Iterator[list[Piece]]:
+    """Whole chunks, together until there are ``least`` rows at first, ``most`` later; at least one batch."""
     batch: list[Piece] = []
     for rows in chunks:
         if sum(part.height for part, _ in batch) >= least:
             yield batch
-            batch, least = [], min(_GROWTH * least, _BATCH_ROWS)
+            batch, least = [], min(_GROWTH * least, most)
         batch.append((rows, None))
     yield batch
 
