@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import action
@@ -11,6 +12,8 @@ from fileops.lifecycle import Event, allowed
 from fileops.models import Attempt, Batch, Completion, DirectoryToClean, Subscription, UnmanagedDeletion
 from fileops.release import release
 from inventory.admin import ReadOnlyAdmin
+from registry import audit
+from registry.callers import caller_of
 
 
 class LookedAt(ReadOnlyAdmin):
@@ -47,7 +50,10 @@ class SubscriptionAdmin(LookedAt):
     def let_go(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         """Release what is held among the chosen."""
         possible = queryset.filter(state__in=allowed(Event.RELEASED))
-        count = release(possible, request.user.get_username())
+        with transaction.atomic():
+            chosen = [(str(row), {"state": row.state, "reason": row.reason}, None) for row in possible]
+            count = release(possible, request.user.get_username())
+            audit.record_many(caller_of(request), "held.release", chosen)
         self.message_user(request, f"{count} released", messages.SUCCESS if count else messages.WARNING)
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from registry import audit, notices, rights
+from registry import audit, callers, notices, rights
 from registry.asking import Asker
 from registry.errors import Denied, NotThere, Refused
 from registry.lifecycle import OPEN_REQUEST, REQUEST, after
@@ -118,11 +118,11 @@ def reject(kind: str, request_id: int, asker: Asker, reason: str) -> Request:
 
 
 def _decided(kind: str, request_id: int, asker: Asker, event: str, reason: str) -> Request:
-    if not asker.operator:
-        raise Denied(f"{asker.user} has not the role operator on registry, which decides over requests")
     request = Request.objects.select_for_update().filter(kind=kind, pk=request_id).first()
     if request is None:
         raise NotThere(f"there is no {kind} request {request_id}")
+    if not asker.operator and not decides(asker, request):
+        raise Denied(f"{asker.user} has not the role operator on registry for all sites and the group of {request}")
     now, before = timezone.now(), request.status
     request.status, request.reason = after(REQUEST, request.status, event, str(request)), reason
     audit.record(
@@ -133,6 +133,18 @@ def _decided(kind: str, request_id: int, asker: Asker, event: str, reason: str) 
         request.ended, request.open_key = now, None
     request.save(update_fields=["status", "reason", "decided_by", "decided", "ended", "open_key"])
     return request
+
+
+def decides(asker: Asker, request: Request) -> bool:
+    """Whether ``asker`` is operator at least for the sites and the group of ``request``, by a right that is limited."""
+    caller = callers.current()
+    who = (
+        caller if caller is not None and caller.name == asker.user else User.objects.filter(username=asker.user).first()
+    )
+    if who is None:
+        return False
+    sites = list(request.sites.values_list("site", flat=True))
+    return bool(sites) and rights.reaches(who, "operator", "registry", sites=sites, group=request.group or None)
 
 
 def _tell(request: Request, what: str, comment: str) -> None:

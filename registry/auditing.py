@@ -28,6 +28,7 @@ _NEVER = (
     "registry.failedlogins",
     "registry.keptanswer",
 )
+_NOTED = {("scheduler", "run"), ("scheduler", "job")}
 _UNTOLD = frozenset({"last_login", "digest", "content", "changed_at"})
 _SECRETS = frozenset({"password"})
 _BEFORE = "_audited_before"
@@ -35,8 +36,20 @@ _BEFORE = "_audited_before"
 
 def connect() -> None:
     """Listen, once for all."""
+    from django.contrib.admin.models import LogEntry
+
     for signal, receiver in ((pre_save, _before), (post_save, _saved), (post_delete, _deleted), (m2m_changed, _joined)):
         signal.connect(receiver, dispatch_uid=f"audit.{receiver.__name__}")
+    post_save.connect(_noted, sender=LogEntry, dispatch_uid="audit.noted")
+
+
+def _noted(sender: type[Model], instance: Any, created: bool, **_: Any) -> None:
+    """What an administration page did otherwise than by saving a row, such as ending a run."""
+    kind = instance.content_type
+    if created and kind is not None and (kind.app_label, kind.model) in _NOTED:
+        audit.record(
+            _who(), f"{kind.model}.end", f"{kind.model} {instance.object_repr}", None, {"note": instance.change_message}
+        )
 
 
 def _watched(model: type[Model]) -> bool:

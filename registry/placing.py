@@ -253,7 +253,7 @@ def _own(kind: str, request_id: int, asker: Asker) -> Request:
     request = Request.objects.select_for_update().filter(kind=kind, pk=request_id).first()
     if request is None:
         raise Refused(f"request_id: there is no {kind} request {request_id}")
-    if request.user != asker.user and not asker.operator:
+    if request.user != asker.user and not asker.operator and not approval.decides(asker, request):
         raise Denied(f"{request} belongs to {request.user}; only that user or an operator may change it")
     return request
 

@@ -90,7 +90,11 @@ class JobAdmin(History):
 
 def _end(page: ModelAdmin, request: HttpRequest, rows: QuerySet[Any], end: Any) -> None:
     try:
-        ended = sum(bool(end(row)) for row in rows)
+        ended = 0
+        for row in rows:
+            if end(row):
+                page.log_change(request, row, "ended by hand")
+                ended += 1
     except redis.RedisError as error:
         page.message_user(request, f"Redis does not answer, so nothing can be ended now: {error}", messages.ERROR)
         return

@@ -11,6 +11,8 @@ from detox.policies import load_policy
 from dynamo_site.pages.detox import cycle_called, shown_cycle
 from dynamo_site.pages.queueing import queue, require_operator
 from inventory.errors import InventoryError
+from registry import audit
+from registry.callers import caller_of
 
 
 @require_POST
@@ -22,6 +24,7 @@ def confirm(request: HttpRequest, number: int) -> HttpResponse:
         name = confirming.policy_name(row)
         confirming.check(row.pk, load_policy(name))
         queue(tasks.cycle, name, confirms=row.pk, author=author)
+        audit.record(caller_of(request), "detox.confirm", str(row))
     except InventoryError as error:
         return shown_cycle(request, row, http_status=409, refused=str(error))
     return redirect("/runs/?application=detox")

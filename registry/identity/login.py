@@ -57,7 +57,7 @@ class PasswordLogin(LoginView):
     template_name = "registry/login.html"
     authentication_form = LoginForm
 
-    def form_valid(self, form: LoginForm) -> HttpResponse:
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Log in, by allauth's stages where it is installed."""
         if not apps.is_installed("allauth.mfa"):
             return super().form_valid(form)

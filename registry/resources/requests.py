@@ -247,7 +247,8 @@ def _wanted(body: Mapping[str, Any]) -> Wanted:
     return Wanted(tuple(body.get("items", ())), tuple(body.get("sites", ())), body.get("group"), body.get("num_copies"))
 
 
-_ASK, _DECIDE = Access(change=KNOWN), Access(change=("operator", "registry"))
+_ASK, _BY_HAND = Access(change=KNOWN), Access(change=("operator", "registry"))
+_DECIDE = Access(change=("operator", "registry"), within=True)
 
 
 def _routes(resource: type[_Requests]) -> list[URLPattern]:
@@ -260,7 +261,7 @@ def _routes(resource: type[_Requests]) -> list[URLPattern]:
         *(
             route(f"{name}/<int:number>/{verb}", resource, {"post": verb}, name=f"v1-{name}-{verb}", access=access)
             for verb, access in (
-                ("cancel", _ASK), ("approve", _DECIDE), ("reject", _DECIDE), ("release", _DECIDE), ("fail", _DECIDE),
+                ("cancel", _ASK), ("approve", _DECIDE), ("reject", _DECIDE), ("release", _BY_HAND), ("fail", _BY_HAND),
             )
         ),
     ]  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.test import Client
+from django.utils import timezone
 
 from registry import granting, rights, tokens
 from registry.callers import Caller
 from registry.errors import Denied, NotAuthenticated, Refused
-from registry.models import AuditRecord, RightLimit
+from registry.models import AuditRecord, CopyRequest, RightLimit
 
 pytestmark = pytest.mark.django_db
 
@@ -102,3 +103,22 @@ def test_by_the_api(ann: User, chief: User) -> None:
     assert [(row["user"], row["target"], row["method"]) for row in found] == [("chief", "ann", "token")]
     assert [row["username"] for row in call(chief, "get", "users?username=ann").json()["results"]] == ["ann"]
     assert "password" not in call(chief, "get", "users").content.decode()
+
+
+def test_an_operator_of_some_sites_decides_over_requests_for_these() -> None:
+    now, dora = timezone.now(), User.objects.create_user("dora")
+    rights.grant(dora, "operator", "registry")
+    rights.limit(dora, "operator", "registry", "T2_CH_*")
+    found = []
+    for sites in (["T2_CH_CERN"], ["T2_CH_CERN", "T1_US_FNAL"]):
+        row = CopyRequest.objects.create(
+            user="ann", status="waiting", group="AnalysisOps", first_asked=now, last_asked=now
+        )
+        for site in sites:
+            row.sites.create(site=site)
+        found.append(row.pk)
+    assert call(dora, "post", f"copy-requests/{found[0]}/approve", {}).status_code == 200
+    assert call(dora, "post", f"copy-requests/{found[1]}/approve", {}).status_code == 403
+    assert call(dora, "post", f"copy-requests/{found[1]}/fail", {"reason": "x"}).status_code == 403
+    assert call(dora, "post", f"copy-requests/{found[1]}/cancel", {}).status_code == 403
+    assert AuditRecord.objects.filter(action="request.approve").count() == 1
