@@ -34,3 +34,5 @@ if TEST_DATABASE == "sqlite":
     # A file: in-memory databases are not shared with the processes that tests start, and know no write-ahead log.
     DATABASES["default"]["TEST"] = {"NAME": str(_DIRECTORY / "home" / "test.sqlite3")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# What a test has just changed is on the overview.
+OVERVIEW_SECONDS = 0.0
