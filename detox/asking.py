@@ -88,10 +88,8 @@ def ask(question: Question) -> Answer:
     after = changed(before, changes)
     first, second = before.decide(), after.decide()
     lines = {line.number: line.text for line in after.policy.lines}
-    stopped = [
-        guard.told(finding.as_dict(), after.policy.partition, lines)
-        for finding in guard.findings(second, after.settings)
-    ]
+    found = [finding.as_dict() for finding in guard.findings(second, after.settings)]
+    stopped = guard.all_told(found, after.policy.partition, lines)
     wider = {one.text for one in after.policy.on} != {one.text for one in before.policy.on}
     if question.cycle is not None and wider:
         notes = (

@@ -17,6 +17,7 @@ from inventory.units import volume
 
 KEYS = ["dataset_id", "block_id", "site_id"]
 _SHOWN_LINES = 3
+_SHOWN_FINDINGS = 6
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,14 @@ def findings(decisions: Decisions, settings: DetoxSettings, confirmed: Confirmed
             lines = _largest(deleted.filter(pl.col("site") == site))
             found.append(Finding(site, present, size, at_site.new, at_site.limit, lines))
     return found
+
+
+def all_told(found: list[dict[str, Any]], partition: str, lines: dict[int, str]) -> list[str]:
+    """A sentence for each kept finding; of many sites those that would lose most, and how many there are besides."""
+    largest = sorted(found, key=lambda finding: (finding["site"] is not None, -finding["deleted"]))
+    texts = [told(finding, partition, lines) for finding in largest[:_SHOWN_FINDINGS]]
+    left = len(found) - len(texts)
+    return [*texts, f"{left} more {'site' if left == 1 else 'sites'} over the limit"] if left else texts
 
 
 def told(finding: dict[str, Any], partition: str, lines: dict[int, str]) -> str:

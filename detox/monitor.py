@@ -73,8 +73,8 @@ def refused() -> list[Cycle]:
 
 
 def guard_texts(cycle: Cycle) -> list[str]:
-    """What the guard found, a sentence for each site; empty where it let the cycle pass."""
-    return [guard.told(finding, cycle.partition, lines(cycle)) for finding in cycle.guard]
+    """What the guard found, a sentence for each site it is about; empty where it let the cycle pass."""
+    return guard.all_told(cycle.guard, cycle.partition, lines(cycle))
 
 
 def partitions(test: bool = False, now: float | None = None) -> list[dict[str, Any]]:

@@ -156,8 +156,9 @@ class ServerBackend:
             if "VersionGone" in str(error):
                 raise VersionGone(str(error).split("VersionGone: ")[-1].splitlines()[0]) from error
             self._forget(client)
-            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InventoryUnavailable(f"no answer from the inventory server at {self._url}: {first_line}") from error
+            raise InventoryUnavailable(
+                f"no answer from the inventory server at {self._url}: {_reason(error)}"
+            ) from error
 
     def _current_client(self) -> flight.FlightClient:
         with self._lock:
@@ -174,6 +175,12 @@ class ServerBackend:
             # Without the database it is looked for where it was.
             with contextlib.suppress(DatabaseError):
                 self._url = log.leadership().url or self._url
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without what only those who wrote the transport can read."""
+    first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return first_line.partition(" gRPC client debug context")[0].rstrip(".")
 
 
 class LocalImage:

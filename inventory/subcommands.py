@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import importlib
 import os
+from argparse import ArgumentTypeError
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -19,6 +20,13 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid{os.getuid()}"
+
+
+def count(text: str) -> int:
+    """A whole number, 0 or more, for ``type`` of an option. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"{text!r}: give a whole number, 0 or more")
+    return int(text)
 
 
 class SubcommandsCommand(BaseCommand):

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from inventory import checkpoint, client, followers, log
-from inventory.errors import InventoryUnavailable, RecordsDropped
+from inventory.errors import InventoryUnavailable, RecordsDropped, VersionGone
 from inventory.history.archive import Archive
 from inventory.history.asof import bases, image_at
 from inventory.history.follower import dropped
@@ -68,7 +68,7 @@ def verified(checkpoints: Path, progress: Callable[[str], None] = lambda text: N
     read, differences = _brought_to(version, sources)
     snapshots |= read
     progress("replaying the log")
-    found, expected = settled(directory(), lambda archive: _from_zero(archive, version, skipped, differences))
+    found, expected = settled(directory(), lambda archive: _from_zero(archive, version, tables, skipped, differences))
     if found is not None:
         snapshots["history"] = found
     progress("comparing")
@@ -91,13 +91,21 @@ def _brought_to(
 
 
 def _from_zero(
-    now: Archive, version: int, skipped: dict[str, str], differences: list[Difference]
+    now: Archive, version: int, tables: Image, skipped: dict[str, str], differences: list[Difference]
 ) -> tuple[Snapshot | None, Snapshot]:
-    """What the history makes of nothing, as far as it goes, and what the log does. Damage is noted in ``differences``."""
+    """What the history makes of nothing, as far as it goes, and what the log does. Damage is noted in ``differences``.
+
+    Where its beginning is gone a checkpoint is where they begin; while there is none yet, the tables.
+    """
     past = Past.of(now)
     base = Image.from_frames({})
     if past.start:
-        base = next(bases(past, version))
+        try:
+            base = next(bases(past, version))
+        except VersionGone:
+            if tables.version < past.start:
+                raise
+            base = tables
         skipped["log from zero"] = (
             f"the history begins after record {past.start}; record {base.version} is the beginning"
         )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+import httpx
 import redis
 
 from testbed import xrootd
@@ -35,8 +34,7 @@ def start_dynamo(home: Home, supervisor: Supervisor) -> None:
         Launch("inventory", [*MANAGE, "inventory_server"], lambda: answers(port)),
         Launch("worker", [*MANAGE, "worker"], lambda: True),
         Launch("beat", [*MANAGE, "beat"], lambda: True),
-        # Healthy once all the others are there, too.
-        Launch("web", web, lambda: _healthy(home.web_url)),
+        Launch("web", web, lambda: _all_serve(home.web_url)),
     ], seconds=90)  # fmt: skip
 
 
@@ -79,9 +77,12 @@ def _site(home: Home, site: DemoSite, port: int) -> Launch:
     return Launch(site.name, command, lambda: answers(port))
 
 
-def _healthy(url: str) -> bool:
+def _all_serve(url: str) -> bool:
+    """Whether the web server answers and finds all the others, too. What they were told to read may be in trouble: an
+    earlier demo can have ended before it was read.
+    """
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:  # noqa: S310 - our own loopback address
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        parts = httpx.get(f"{url}/healthz", timeout=5).json()["parts"]
+    except (httpx.HTTPError, ValueError):
         return False
+    return all(told["ok"] for part, told in parts.items() if part != "sources")

@@ -18,7 +18,20 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest, django_db_modif
         request.getfixturevalue("mariadb_url")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+_OF_DATABASE = {"db", "transactional_db", "django_db_setup", "inventory", "live_server"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs servers; on MariaDB run what asks the database: the rest is the same everywhere."""
     for item in items:
         if NEED_PACKAGES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
+    if settings.TEST_DATABASE == "mariadb":
+        elsewhere = [item for item in items if not _asks_database(item)]
+        items[:] = [item for item in items if _asks_database(item)]
+        config.hook.pytest_deselected(items=elsewhere)
+
+
+def _asks_database(item: pytest.Item) -> bool:
+    names = set(getattr(item, "fixturenames", ()))
+    return bool(_OF_DATABASE & names) or item.get_closest_marker("django_db") is not None

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from consistency.models import Check
 from consistency.report import as_dict, as_line
+from inventory.subcommands import count
 
 HELP = "list checks and cleanings, newest first"
 
@@ -15,7 +16,7 @@ HELP = "list checks and cleanings, newest first"
 def add_arguments(parser: ArgumentParser) -> None:
     """Arguments of this subcommand."""
     parser.add_argument("--site")
-    parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--limit", type=count, default=20)
     parser.add_argument("--json", action="store_true")
 
 

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from dealer.models import Cycle
 from dealer.report import as_line, summary
+from inventory.subcommands import count
 
 HELP = "list cycles, newest first"
 
@@ -15,7 +16,7 @@ HELP = "list cycles, newest first"
 def add_arguments(parser: ArgumentParser) -> None:
     """Arguments of this subcommand."""
     parser.add_argument("--partition")
-    parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--limit", type=count, default=20)
     parser.add_argument("--json", action="store_true")
 
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from detox.asking import Answer, Question, ask
 from detox.policies import PolicyUnreadable
 from detox.report import comparison_text
+from inventory.subcommands import count
 
 HELP = (
     "compare what is in force with a changed policy, quota, site status or lock: what more and what less would go; "
@@ -42,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     basis.add_argument("--time", default="", metavar="T", help="the inventory as of this time, as policies write times")
     parser.add_argument("--by", choices=("site", "dataset", "line", "replica"), default="site")
-    parser.add_argument("--limit", type=int, default=50, help="at most so many rows; 0: all (default: %(default)s)")
+    parser.add_argument("--limit", type=count, default=50, help="at most so many rows; 0: all (default: %(default)s)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="everything, whatever --by says")
     shape.add_argument("--csv", action="store_true", help="the table as CSV, sizes in bytes")

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from detox import monitor
 from detox.report import cycle_line
+from inventory.subcommands import count
 
 HELP = "list cycles that have ended, newest first"
 
@@ -16,7 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Arguments of this subcommand."""
     parser.add_argument("--partition")
     parser.add_argument("--test", action="store_true", help="test runs instead")
-    parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--limit", type=count, default=20)
     parser.add_argument("--json", action="store_true")
 
 

@@ -11,6 +11,7 @@ from detox.line_history import read
 from detox.lines import PERIODS
 from detox.report import lines_text
 from inventory.policy.times import parse_time
+from inventory.subcommands import count
 
 HELP = "tell which line of the policies has protected, kept and deleted how much over many cycles; the largest first"
 
@@ -22,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--until", metavar="T", help="cycles begun before then")
     parser.add_argument("--by", choices=("site",), help="for each site apart")
     parser.add_argument("--per", choices=PERIODS, help="for each period apart")
-    parser.add_argument("--limit", type=int, default=0, help="at most so many rows; 0: all (default)")
+    parser.add_argument("--limit", type=count, default=0, help="at most so many rows; 0: all (default)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true")
     shape.add_argument("--csv", action="store_true", help="sizes in bytes, times in UTC seconds")

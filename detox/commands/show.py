@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from detox import monitor
 from detox.report import datasets_text, summary_text
+from inventory.subcommands import count
 
 HELP = "show what a cycle did at every site, at one site (--site), with a dataset (--dataset), or its policy (--policy)"
 
@@ -20,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     chosen.add_argument("--site", help="the decisions at this site")
     chosen.add_argument("--dataset", metavar="GLOB", help="the decisions on these datasets at all sites")
     chosen.add_argument("--policy", action="store_true", help="the policy that the cycle followed")
-    parser.add_argument("--limit", type=int, help="at most so many decisions")
+    parser.add_argument("--limit", type=count, help="at most so many decisions")
     parser.add_argument("--json", action="store_true")
 
 

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from fileops.lifecycle import State
 from fileops.models import Subscription
+from inventory.subcommands import count
 
 HELP = "list held files with reason and last error"
 
@@ -16,7 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Arguments of this subcommand."""
     parser.add_argument("--site", action="append", default=[])
     parser.add_argument("--reason", action="append", default=[])
-    parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--limit", type=count, default=100)
     parser.add_argument("--json", action="store_true")
 
 

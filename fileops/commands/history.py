@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from fileops import reports
 from fileops.errors import code_name
+from inventory.subcommands import count
 
 HELP = "list attempts of the last hours, newest first"
 _COLUMNS = (
@@ -26,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--source", default="")
     parser.add_argument("--destination", default="")
     parser.add_argument("--failed", action="store_true", help="only what failed")
-    parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--limit", type=count, default=100)
     parser.add_argument("--json", action="store_true")
 
 

@@ -15,6 +15,7 @@ from inventory.history.shown import sentence
 from inventory.history.times import moment
 from inventory.progress import waiting
 from inventory.schema import TABLES
+from inventory.subcommands import count
 
 HELP = (
     "Show who changed what, when and by which run, the newest first: records with how many rows they put and deleted; with a "
@@ -32,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--run", metavar="N", help="records of this run")
     parser.add_argument("--since", type=moment, metavar="TIME", help="records from this time on, as '2 days ago'")
     parser.add_argument("--until", type=moment, metavar="TIME", help="records up to this time")
-    parser.add_argument("--limit", type=int, default=100, help="at most so many; 0: all (default: %(default)s)")
+    parser.add_argument("--limit", type=count, default=100, help="at most so many; 0: all (default: %(default)s)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a list of objects")
     form.add_argument("--csv", action="store_true", help="comma-separated values with a header")
@@ -41,7 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: dict[str, Any], out: TextIO) -> None:
     """Print what was found."""
     names = ("author", "run", "since", "until", "table", "dataset", "site", "block", "lfn")
-    limit = options["limit"] if options["limit"] > 0 else None
+    limit = options["limit"] or None
     wanted = Wanted(version=options["of_version"], limit=limit, **{name: options[name] for name in names})
     with waiting("reading the history"):
         found = settled(directory(), lambda archive: _found(Past.of(archive), wanted))
@@ -74,8 +75,8 @@ def _told(entry: dict[str, Any]) -> str:
 
 def _counts(counts: dict[str, dict[str, int]]) -> str:
     parts = []
-    for table, count in counts.items():
-        numbers = [f"{sign}{count[kind]}" for kind, sign in (("put", "+"), ("deleted", "-")) if count[kind]]
+    for table, changed in counts.items():
+        numbers = [f"{sign}{changed[kind]}" for kind, sign in (("put", "+"), ("deleted", "-")) if changed[kind]]
         parts.append(f"{table} {' '.join(numbers)}")
     return ", ".join(parts) or "no rows"
 

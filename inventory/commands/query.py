@@ -16,6 +16,7 @@ from inventory.parquet import keep_as
 from inventory.progress import waiting
 from inventory.schema import TABLES
 from inventory.sql import Bounds, QueryError, query
+from inventory.subcommands import count
 
 HELP = f"Run one SELECT (DuckDB's SQL) over the inventory. Tables: {', '.join(TABLES)}."
 
@@ -23,7 +24,7 @@ HELP = f"Run one SELECT (DuckDB's SQL) over the inventory. Tables: {', '.join(TA
 def add_arguments(parser: ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument("sql", metavar="SQL")
-    parser.add_argument("--limit", type=int, help="at most so many rows")
+    parser.add_argument("--limit", type=count, help="at most so many rows")
     parser.add_argument(
         "--seconds", type=float, default=Bounds.seconds, help="end the query after so long (default: %(default)g)"
     )

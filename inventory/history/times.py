@@ -21,13 +21,21 @@ def moment(text: str) -> int:
         raise ArgumentTypeError(str(error)) from error
 
 
+def past(text: str) -> int:
+    """The same, of a time that is over. Raises ArgumentTypeError."""
+    when = moment(text)
+    if when > time.time():
+        raise ArgumentTypeError(f"{text!r} is still to come; give a time that is over, such as '2 days ago'")
+    return when
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """``--version`` or ``--time``."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--version", type=int, dest="of_version", metavar="N", help="as of this version (default: the newest)"
     )
-    which.add_argument("--time", type=moment, metavar="TIME", help="as it was at this time, e.g. '2 days ago'")
+    which.add_argument("--time", type=past, metavar="TIME", help="as it was at this time, e.g. '2 days ago'")
 
 
 def chosen(options: dict[str, Any]) -> Snapshot:

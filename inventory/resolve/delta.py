@@ -68,5 +68,7 @@ def difference(name: str, before: pl.DataFrame, after: pl.DataFrame) -> tuple[pl
     """Rows of ``after`` that are new or changed, and keys of rows of ``before`` that are gone."""
     key = list(TABLES[name].key)
     columns = TABLES[name].schema.names()
+    if before.is_empty():
+        return after.select(columns).sort(key), before.select(key)
     put = after.select(columns).join(before, on=columns, how="anti", nulls_equal=True).sort(key)
     return put, before.select(key).join(after, on=key, how="anti").sort(key)

@@ -44,6 +44,8 @@ def _joined(
     strict: bool,
 ) -> pl.DataFrame:  # fmt: skip
     rows = rows.join(others, on=on, how="left", maintain_order="left")
+    if not rows[key].null_count():
+        return rows
     unknown = pl.col(key).is_null()
     if label == "group":
         unknown &= pl.col("group").is_not_null()

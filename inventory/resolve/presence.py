@@ -22,10 +22,10 @@ def derive(space: Workspace) -> None:
     replicas = _concerned(space)
     if replicas.height:
         replicas = _with_blocks(space, replicas)
-        present = _present(space, replicas.filter("known"))
-        derived = pl.concat(
-            [_of_known(replicas.filter("known"), present), _of_counted(replicas.filter(~pl.col("known")))]
-        )
+        known, counted = replicas.filter("known"), replicas.filter(~pl.col("known"))
+        present = _present(space, known)
+        parts = [_of_known(known, present)] if known.height else []
+        derived = pl.concat(parts + ([_of_counted(counted)] if counted.height else []))
         space.upsert(
             "block_replicas",
             space.frame("block_replicas").drop("size", "num_files", "complete").join(derived, on=REPLICA),
@@ -121,24 +121,32 @@ def _with_blocks(space: Workspace, replicas: pl.DataFrame) -> pl.DataFrame:
 
 def _present(space: Workspace, replicas: pl.DataFrame) -> pl.DataFrame:
     """Files present (keys of ``replica_files``) in replicas of blocks with known files."""
-    files, before = space.frame("files"), space.before["files"]
+    files = space.frame("files")
     now = files.select("block_id", "file_id")
+    everything = replicas.filter(pl.col("mode") == "all").select(REPLICA).join(now, on="block_id").select(_FILE)
+    given = space.given.get("replica_files")
+    arrived = everything.clear() if given is None else given.select(_FILE).join(replicas, on=REPLICA, how="semi")
+    kept = _kept(space, replicas.filter(pl.col("mode") == "old"), now)
+    return pl.concat([kept, everything, arrived]).unique().join(files.select("file_id", "size"), on="file_id")
+
+
+def _kept(space: Workspace, replicas: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
+    """Of these what they held before; ``now``: the files of their blocks."""
+    if replicas.is_empty():
+        return space.gone_files.select(_FILE).clear()
+    before = space.before["files"]
     still = now.join(before.select("file_id"), on="file_id", how="semi")
-    held_all = (pl.col("mode") == "old") & pl.col("was_complete").fill_null(False)
+    held_all = pl.col("was_complete").fill_null(False)
     # A block that was counted gets to know its files: a complete replica holds them, unless there are more than counted.
     counted = held_all & ~pl.col("was_known") & (pl.col("block_number") <= pl.col("was_number"))
     old = [
         replicas.filter(held_all & pl.col("was_known")).select(REPLICA).join(still, on="block_id").select(_FILE),
         replicas.filter(counted).select(REPLICA).join(now, on="block_id").select(_FILE),
         space.kept["replica_files"].join(
-            replicas.filter((pl.col("mode") == "old") & ~pl.col("was_complete").fill_null(False)), on=REPLICA, how="semi"
-        ).select(_FILE).join(files, on="file_id", how="semi"),
+            replicas.filter(~held_all), on=REPLICA, how="semi"
+        ).select(_FILE).join(now, on="file_id", how="semi"),
     ]  # fmt: skip
-    kept = pl.concat(old).join(space.gone_files, on=_FILE, how="anti")
-    everything = replicas.filter(pl.col("mode") == "all").select(REPLICA).join(now, on="block_id").select(_FILE)
-    given = space.given.get("replica_files")
-    arrived = kept.clear() if given is None else given.select(_FILE).join(replicas, on=REPLICA, how="semi")
-    return pl.concat([kept, everything, arrived]).unique().join(files.select("file_id", "size"), on="file_id")
+    return pl.concat(old).join(space.gone_files, on=_FILE, how="anti")
 
 
 def _of_known(replicas: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:

@@ -63,7 +63,7 @@ def _one_per_key(space: Workspace, table: str, rows: pl.DataFrame) -> pl.DataFra
         if rows[name].null_count():
             space.problems.append(Problem(table, f"{rows[name].null_count()} rows without {name!r}"))
     rows = rows.drop_nulls(key)
-    if not rows.select(pl.struct(key).is_duplicated().any()).item():
+    if rows.height < 2 or not rows.select(pl.struct(key).is_duplicated().any()).item():
         return rows
     values = [name for name in rows.columns if name not in key]
     groups = rows.group_by(key, maintain_order=True)

@@ -58,7 +58,8 @@ class Workspace:
         """Put full ``rows`` over those with the same key."""
         key = list(TABLES[name].key)
         rows = rows.select(TABLES[name].schema.names())
-        self.set(name, pl.concat([self.frame(name).join(rows, on=key, how="anti"), rows]))
+        old = self.frame(name)
+        self.set(name, rows if old.is_empty() else pl.concat([old.join(rows, on=key, how="anti"), rows]))
 
     def new_ids(self, name: str, number: int) -> pl.Series:
         """``number`` ids of table ``name`` that were never used; notes a problem when there are no more."""

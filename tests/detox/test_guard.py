@@ -7,7 +7,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from detox import monitor
+from detox import guard, monitor
 from detox.confirming import CannotConfirm, CycleRefused
 from detox.cycle import run_cycle, try_cycle
 from detox.models import Cycle, CycleState, SiteState
@@ -69,6 +69,16 @@ def test_it_says_which_site_how_much_and_by_which_lines(guarded) -> None:
     run = Run.objects.get(pk=cycle.run)
     assert run.state == "done"
     assert "refused by the guard" in "\n".join(run.log_lines.values_list("text", flat=True))
+
+
+def test_of_many_sites_it_names_those_that_would_lose_most() -> None:
+    whole = {"site": None, "present": 300, "deleted": 200, "new": 200, "limit": 0.2, "lines": []}
+    sites = [{**whole, "site": f"T2_{number:02}", "present": 100, "deleted": number} for number in range(31, 60)]
+    texts = guard.all_told([*sites, whole], "Physics", {})
+    assert texts[0].startswith("all sites together")
+    assert [text.split()[0] for text in texts[1:-1]] == [f"T2_{number}" for number in range(59, 54, -1)]
+    assert texts[-1] == "24 more sites over the limit"
+    assert guard.all_told(sites[:6], "Physics", {})[-1].startswith("T2_31")
 
 
 def test_a_limit_of_the_partition_counts_all_sites_together(guarded) -> None:

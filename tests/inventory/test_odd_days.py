@@ -299,13 +299,13 @@ def test_dealer(filled: str, places: Path, ask: Any) -> None:  # noqa: F811 - fi
         assert PARTITION in refused("dealer", "run", PARTITION, "--test")
         return
     ask(["/None/x/RAW", "/Shell/x/RAW", "/Empty/x/RAW", "/Full/x/RAW"], list(SITES), group="ops")
-    ask(["/None/x/RAW"], ["T2_Bare"], group="ops")
-    ask(["/Empty/x/RAW"], ["T2_Bare"], group="ops")
+    none = ask(["/None/x/RAW"], ["T2_Bare"], group="ops")
+    empty = ask(["/Empty/x/RAW"], ["T2_Bare"], group="ops")
     for how in (["--test"], []):
         cycle = parsed(told("dealer", "run", PARTITION, "--json", *how))
     reasons = {row["number"]: row["reason"] for row in cycle["answers"]}
     if filled == "odd":
-        assert "no quota for the partition" in reasons[2] and "no quota for the partition" in reasons[3]
+        assert all("no quota for the partition" in reasons[request.pk] for request in (none, empty))
         verdicts = {row["site"]: row["verdict"] for row in cycle["sites"]}
         assert "no quota" in verdicts["T2_Zero"] and "no quota" in verdicts["T2_Unlisted"]
         told("dealer", "explain", "latest", "/Full/x/RAW")

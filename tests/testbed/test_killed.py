@@ -64,6 +64,18 @@ def test_a_demo_whose_services_are_killed_one_after_the_other(tmp_path: Path, se
     assert_there_once(demo, producer)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_demo_that_ended_before_its_first_source_was_read(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "demo")
+    with demo.started(*SMALL) as process:
+        demo.wait_for("sources run popularity", process)
+        kill_with_children(demo.service("inventory_server"))
+        assert process.wait(60) == 1, demo.told()
+    demo.assert_gone()
+    assert demo.run(*SMALL, "--once") == 0, demo.told()
+
+
 def killed_at_some_time(demo: Demo, producer: Producer, service: str, seconds: float) -> None:
     """A start, until the service is killed so many seconds after it is up."""
     with demo.started(*SMALL) as process:

@@ -116,6 +116,8 @@ def test_export_and_query_of_the_past(kept, tmp_path):
     assert told("export", tmp_path / "old", "--version", "2")["rows"]["files"] == 3
     with pytest.raises(CommandError, match="version 99 is not retained: versions 0 to 4 are retained"):
         command("query", count, "--version", "99")
+    with pytest.raises(CommandError, match="'tomorrow' is still to come"):
+        command("query", count, "--time", "tomorrow")
 
 
 def test_status_tells_what_is_retained_and_verify_that_all_is_equal(kept, places):
