@@ -16,13 +16,18 @@ PROMISED = {
     "files": {"memory per file", "one LFN to its replicas", "one file more: its chunk anew"},
     "snapshot": {"open a snapshot in a new process, first sum over a column", "imports of the process, before"},
     "injections": {
-        "queue a small document, one client", "apply queued small documents, time per document",
-        "queue a document of 100,000 files", "apply a document of 100,000 files",
+        "queue a small document, one client",
+        "apply queued small documents, time per document",
+        "queue a document of 100,000 files",
+        "apply a document of 100,000 files",
     },
     "reads": {
-        "block replicas of one dataset, 50 % within", "block replicas of one dataset, 99 % within",
-        "block replicas of one dataset, time for each at the highest rate", "not modified (304), 50 % within",
-        "classic blockreplicas of a glob, first byte", "all block replicas as NDJSON, peak memory of a worker",
+        "block replicas of one dataset, 50 % within",
+        "block replicas of one dataset, 99 % within",
+        "block replicas of one dataset, time for each at the highest rate",
+        "not modified (304), 50 % within",
+        "classic blockreplicas of a glob, first byte",
+        "all block replicas as NDJSON, peak memory of a worker",
     },
     "start": {"server start from checkpoint to serving", "server start from the database's tables"},
 }
