@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import redis
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -25,7 +26,7 @@ def release_held(request: HttpRequest) -> HttpResponse:
     """Have the held files of a site and reason tried again at once, with all sources forgiven."""
     site, reason = request.POST.get("site", ""), request.POST.get("reason", "")
     caller = caller_of(request)
-    with told(request):
+    with told(request), transaction.atomic():
         if not (site or reason):
             raise Refused("choose a site or a reason first: that no condition is given never means everything")
         rows = release.chosen([site] if site else [], [reason] if reason else [])
@@ -39,7 +40,7 @@ def release_held(request: HttpRequest) -> HttpResponse:
 def end(request: HttpRequest, number: int) -> HttpResponse:
     """Have a run end, at its next step or with its process."""
     row, caller = existing(Run.objects.select_related("job"), number), caller_of(request)
-    with told(request, "It is asked to end."):
+    with told(request, "It is asked to end."), transaction.atomic():
         try:
             if not end_run(row, caller.name):
                 raise Refused(f"run {row.pk} has ended already: {row.get_state_display()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
@@ -107,7 +108,7 @@ def restore(request: HttpRequest, name: str) -> HttpResponse:
     """Put an old version in force again, as a new one."""
     author = require_operator(request, TARGET)
     number = request.POST.get("version", "")
-    with told(request, f"The text of version {number} is in force again."):
+    with told(request, f"The text of version {number} is in force again."), transaction.atomic():
         wanted = int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else 0
         row = versions.restore(name, wanted, author)
         audit.record(caller_of(request), "policy.restore", name, None, {"version": row.number, "again": wanted})

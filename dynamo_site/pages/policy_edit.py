@@ -8,16 +8,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dynamo_site.pages.acting import blank
+from dynamo_site.pages.acting import EXPECTED, blank, text_of
 from dynamo_site.pages.policies import TARGET, wanted_number
 from dynamo_site.pages.queueing import require_operator
 from dynamo_site.pages.shell import page
 from inventory import client
-from inventory.errors import InventoryError, InventoryUnavailable
+from inventory.errors import InventoryUnavailable
+from inventory.models import PolicyVersion
 from inventory.policy import versions
 from inventory.policy.checking import FileReport, World, check_text, together, world_of
 from inventory.policy.errors import PolicyError
@@ -124,30 +126,24 @@ def _saved(request: HttpRequest, form: PolicyForm) -> bool:
         if check_text(given["policy"], given["name"]).kind == "partitions":
             form.add_error("policy", "partitions are the inventory's: `manage.py inventory partitions FILE` sets them")
             return False
-        based_on = _newest(given["name"], given["base"])
-        row = versions.save(
-            given["name"],
-            given["policy"],
-            request.user.get_username(),
-            _SOURCE,
-            based_on=based_on,
-            comment=given["comment"],
-        )
+        row = _put_in_force(request, given, _newest(given["name"], given["base"]))
     except PolicyError as error:
         form.add_error("policy", [str(mistake) for mistake in error.mistakes[:20]])
         return False
-    except InventoryError as error:
-        form.add_error(None, str(error))
+    except EXPECTED as error:
+        form.add_error(None, text_of(error))
         return False
-    audit.record(
-        caller_of(request),
-        "policy.save",
-        row.name,
-        {"version": based_on},
-        {"version": row.number, "comment": row.comment},
-    )
     messages.success(request, f"{row} is in force.")
     return True
+
+
+@transaction.atomic
+def _put_in_force(request: HttpRequest, given: dict[str, Any], based_on: int) -> PolicyVersion:
+    caller, comment = caller_of(request), given["comment"]
+    row = versions.save(given["name"], given["policy"], caller.name, _SOURCE, based_on=based_on, comment=comment)
+    after = {"version": row.number, "comment": row.comment}
+    audit.record(caller, "policy.save", row.name, {"version": based_on}, after)
+    return row
 
 
 @require_POST

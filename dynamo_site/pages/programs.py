@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -82,6 +83,7 @@ def programs(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
 
 
+@transaction.atomic
 def _submitted(request: HttpRequest, form: ProgramForm) -> Application:
     given, caller = form.cleaned_data, caller_of(request)
     content = given["upload"].read(scheduler_settings().program_bytes + 1) if given["upload"] else None
@@ -131,7 +133,7 @@ def kill(request: HttpRequest, number: int) -> HttpResponse:
     if not _may_end(request, row):
         raise PermissionDenied(f"this program is {row.author}'s; only its author or an operator of {_TARGET} ends it")
     caller = caller_of(request)
-    with told(request, "It is being ended."):
+    with told(request, "It is being ended."), transaction.atomic():
         applications.kill(row, caller.name)
         audit.record(caller, "application.kill", str(row.pk), {"state": row.state}, None)
     return redirect("application", number=row.pk)
@@ -152,17 +154,21 @@ def sequence_list(request: HttpRequest) -> HttpResponse:
     """Where each of them and its steps stand; sent, an operator's file is taken in."""
     form = SequencesForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        caller = caller_of(request)
         try:
-            names = sequences.import_text(form.cleaned_data["text"].replace("\r\n", "\n"), named(request))
+            _taken_in(request, form.cleaned_data["text"].replace("\r\n", "\n"))
         except EXPECTED as error:
             form.add_error("text", text_of(error))
         else:
-            audit.record(caller, "sequence.import", " ".join(names), None, {"names": names})
             return redirect("sequences")
     return page(
         request, "sequences", "sequences", {"sequences": sequences.views()}, 400 if form.errors else 200, form=form, may_control=is_operator(request, _TARGET)
     )  # fmt: skip
+
+
+@transaction.atomic
+def _taken_in(request: HttpRequest, text: str) -> None:
+    names = sequences.import_text(text, named(request))
+    audit.record(caller_of(request), "sequence.import", " ".join(names), None, {"names": names})
 
 
 @require_safe
@@ -177,7 +183,7 @@ def sequence_file(request: HttpRequest) -> HttpResponse:
 def control(request: HttpRequest) -> HttpResponse:
     """Start or stop a sequence, or stop it and end its program."""
     name, action, caller = request.POST.get("name", ""), request.POST.get("action", ""), caller_of(request)
-    with told(request, f"{name}: {'started' if action == 'start' else 'stopped'}."):
+    with told(request, f"{name}: {'started' if action == 'start' else 'stopped'}."), transaction.atomic():
         if action == "start":
             sequences.start(name)
         else:
