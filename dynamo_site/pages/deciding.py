@@ -39,9 +39,10 @@ def possible(row: Request, by: Asker | None) -> list[str]:
     found = (
         ["cancel"] if "cancel" in events and row.status != "cancelled" and (by.operator or by.user == row.user) else []
     )
+    if {"approve", "reject"} & events and (by.operator or approval.decides(by, row)):
+        found += [name for name in ("approve", "reject") if name in events]
     if by.operator:
-        found += [name for name in ("approve", "reject", "release") if name in events]
-        found += ["fail"] if row.status == "activated" else []
+        found += (["release"] if "release" in events else []) + (["fail"] if row.status == "activated" else [])
     return found
 
 

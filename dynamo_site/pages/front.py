@@ -18,7 +18,7 @@ from inventory.snapshot import Snapshot
 from registry import locks
 from registry.lifecycle import OPEN_REQUEST
 from registry.models import Injection, InjectionState
-from scheduler.models import ApplicationLock
+from scheduler import applock
 
 _COUNTED = ("sites", "datasets", "blocks", "files", "block_replicas")
 
@@ -49,7 +49,7 @@ def _gathered() -> dict[str, Any]:
         "activities": activity.activities(), "queues": queues, "rates": activity.rates(now),
         "held": sum(queue.files for queue in queues if queue.state == "held"),
         "requests": requests, "requests_open": sum(requests.get(status, 0) for status in OPEN_REQUEST), "alarms": found,
-        "stopped": list(ApplicationLock.objects.values("application", "user", "note", "locked_at")),
+        "stopped": [holders[0] for holders in applock.queues().values()],
         "injections": Injection.objects.filter(state=InjectionState.QUEUED).count(),
         "locks": locks.in_force(now).count(), "workers": parts["worker"].facts.get("workers", []),
     }  # fmt: skip

@@ -22,6 +22,8 @@ from fileops.models import Subscription
 from inventory.units import volume
 from registry import archive
 from registry import locks as registry_locks
+from registry.api.formats import harmless
+from registry.callers import caller_of
 from registry.lifecycle import OPEN_REQUEST
 from registry.models import DetoxLock, Injection, Request, RequestKind, RequestStatus
 from scheduler.models import OPEN_STATES, Run
@@ -71,7 +73,7 @@ def request_detail(request: HttpRequest, number: int) -> HttpResponse:
         "actions": [*row.actions.order_by("item", "site")[:_SHOWN_ACTIONS]] or [*row.actions.all()][:_SHOWN_ACTIONS],
         "operations": by_state(operations), "held": operations.filter(state=State.HELD)[:_SHOWN_ROWS],
     }  # fmt: skip
-    by = asker(request) if request.user.is_authenticated else None
+    by = asker(request) if caller_of(request).known else None
     return page(
         request, "requests", "request", data, num_actions=row.actions.count(), possible=deciding.possible(row, by)
     )
@@ -87,7 +89,7 @@ def by_state(rows: QuerySet[Subscription]) -> QuerySet[Any]:
 def locks(request: HttpRequest) -> HttpResponse:
     """Detox locks in force, those that end first on top; ``which=all``: released and expired ones too, newest first."""
     text, everything = request.GET.get("q", "").strip(), request.GET.get("which") == "all"
-    now = timezone.now()
+    now, caller = timezone.now(), caller_of(request)
     rows = DetoxLock.objects.all() if everything else registry_locks.in_force(now).order_by("expires", "id")
     if text:
         rows = rows.filter(
@@ -95,7 +97,7 @@ def locks(request: HttpRequest) -> HttpResponse:
         )
     return page(
         request, "locks", "locks", {"rows": shown(request, rows)}, text=text, everything=everything, now=now,
-        mine=request.user.get_username(), operator=is_operator(request, "registry"),
+        mine=caller.name if caller.known else "", operator=is_operator(request, "registry"),
     )  # fmt: skip
 
 
@@ -157,11 +159,12 @@ def _cell(name: str, value: Any) -> str:
 
 @require_safe
 def check_list(request: HttpRequest, number: int, name: str) -> HttpResponse:
-    """One list of a check, whole, as tab-separated text."""
+    """One list of a check, whole, as tab-separated text in which a spreadsheet finds no formula."""
     row = existing(Check.objects.all(), number)
     frame = history.read(row.pk, name) if name in history.LISTS else None
     if frame is None:
         raise Http404(f"check {number} has no list {name[:40]}")
-    answer = HttpResponse(frame.write_csv(separator="\t"), content_type="text/tab-separated-values; charset=utf-8")
+    safe = frame.with_columns(harmless(pl.col(pl.String)))
+    answer = HttpResponse(safe.write_csv(separator="\t"), content_type="text/tab-separated-values; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="check_{number}_{name}.tsv"'
     return answer

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,11 +16,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dynamo_site.pages.acting import EXPECTED, blank, text_of
 from dynamo_site.pages.shell import existing, page, shown
 from registry import granting, rights
+from registry.api.asked import Asked
+from registry.api.formats import csv
+from registry.api.rows import of_rows
 from registry.audit_models import AuditRecord
 from registry.callers import caller_of
+from registry.resources.oversight import AUDIT
 
-_COLUMNS = ("time", "user", "roles", "method", "service", "address", "action", "target", "before", "after")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_COLUMNS = tuple(field for name, field in AUDIT.items() if name != "id")
+_AT_ONCE = 1000
 
 
 class RightForm(forms.Form):
@@ -139,34 +140,7 @@ def _begin(text: str) -> datetime | None:
         return None
 
 
-class _Echo:
-    """What a csv.writer writes to: it gives each line back."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 def _as_csv(rows: QuerySet[AuditRecord]) -> StreamingHttpResponse:
-    writer = csv.writer(_Echo())
-
-    def lines() -> Iterator[str]:
-        yield writer.writerow(_COLUMNS)
-        for row in rows.iterator(chunk_size=1000):
-            yield writer.writerow([_cell(getattr(row, name)) for name in _COLUMNS])
-
+    frames = of_rows(rows, Asked(fields=_COLUMNS)).frames(None, _AT_ONCE)
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    return StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _cell(value: Any) -> str:
-    """A value as text that no spreadsheet takes for a formula."""
-    text = (
-        ""
-        if value is None
-        else value
-        if isinstance(value, str)
-        else value.isoformat()
-        if isinstance(value, datetime)
-        else json.dumps(value)
-    )
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return StreamingHttpResponse(csv(frames, _COLUMNS), content_type="text/csv; charset=utf-8", headers=headers)

@@ -78,13 +78,14 @@ def _ndjson(frames: Frames, fields: Sequence[Field]) -> Iterator[bytes]:
             yield plain(rows, fields).write_ndjson().encode()
 
 
-def _csv(frames: Frames, fields: Sequence[Field]) -> Iterator[bytes]:
-    yield (",".join(field.name for field in fields) + "\r\n").encode()
+def csv(frames: Frames, fields: Sequence[Field]) -> Iterator[bytes]:
+    """A line of names, then a line for each row; safe to open in a spreadsheet."""
+    # Names can be anything, too: those of SQL are the caller's.
+    names = pl.DataFrame([[field.name] for field in fields], [str(place) for place in range(len(fields))])
+    yield names.with_columns(harmless(pl.all())).write_csv(include_header=False, line_terminator="\r\n").encode()
     for rows in frames:
         if rows.height:
-            safe = plain(rows, fields).with_columns(
-                _harmless(pl.col(field.name)) for field in fields if _is_text(field)
-            )
+            safe = plain(rows, fields).with_columns(harmless(pl.col(field.name)) for field in fields if _is_text(field))
             yield safe.write_csv(include_header=False, line_terminator="\r\n").encode()
 
 
@@ -134,7 +135,8 @@ def _is_text(field: Field) -> bool:
     return field.kind in ("text", "choice", "json")
 
 
-def _harmless(text: pl.Expr) -> pl.Expr:
+def harmless(text: pl.Expr) -> pl.Expr:
+    """The texts, those that a spreadsheet would take for a formula with an apostrophe in front."""
     return pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
 
 
@@ -179,7 +181,7 @@ class Csv(Format):
     """A line of names, then a line for each row."""
 
     media_type, format = "text/csv", "csv"
-    write = staticmethod(_csv)
+    write = staticmethod(csv)
 
 
 class Parquet(Format):
