@@ -117,11 +117,13 @@ REGISTRY_COPY_PREVIEW = "dealer.preview.copies"
 REGISTRY_DELETION_PREVIEW = "fileops.preview.deletions"
 
 # Users' programs: uploads and logs (shared by web and workers), where registered ones may be, where they run, and whether
-# they run although this machine cannot shut them in. Variables that sequences may use as $(NAME).
+# they run although this machine cannot shut them in, and what is hidden from them besides Dynamo's own directories. Variables
+# that sequences may use as $(NAME).
 APPLICATION_DIR = Path(os.environ.get("DYNAMO_APPLICATION_DIR", DYNAMO_HOME / "applications"))
 APPLICATION_PROGRAM_DIRS = _environment_list("DYNAMO_APPLICATION_PROGRAM_DIRS", "") or [str(DYNAMO_HOME / "programs")]
 APPLICATION_WORK_DIR = os.environ.get("DYNAMO_APPLICATION_WORK_DIR", "")
 APPLICATION_UNCONFINED = _environment_flag("DYNAMO_APPLICATION_UNCONFINED", False)
+APPLICATION_HIDDEN = _environment_list("DYNAMO_APPLICATION_HIDDEN", "/etc/dynamo")
 APPLICATION_SERVER = os.environ.get("DYNAMO_APPLICATION_SERVER", "http://127.0.0.1:8000")
 SEQUENCE_VARIABLES = _environment_list("DYNAMO_SEQUENCE_VARIABLES", "")
 
@@ -183,6 +185,12 @@ TEMPLATES = [
 ]
 
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "registry.backends.RoleBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 # A provider (OpenID Connect) that people can log in at.
 OIDC_ISSUER = os.environ.get("DYNAMO_OIDC_ISSUER", "")
 OIDC_CLIENT_ID = os.environ.get("DYNAMO_OIDC_CLIENT_ID", "")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
+
+from registry.identity.names import shorter_names
 
 
 class UserDN(models.Model):
@@ -18,6 +22,19 @@ class UserDN(models.Model):
 
     def __str__(self) -> str:
         return self.dn
+
+    def clean(self) -> None:
+        """No user's name extends another's by ``/CN=…``: a proxy of the one would be the other."""
+        if not self.dn or self.user_id is None:
+            return
+        others = UserDN.objects.exclude(user_id=self.user_id)
+        longer = Q(dn__startswith=f"{self.dn}/CN=")
+        found = others.filter(longer | Q(dn__in=shorter_names(self.dn))).select_related("user").first()
+        if found is not None:
+            raise ValidationError(
+                f"{found.dn} is {found.user.get_username()}; one of the two names extends the other, as the names of "
+                "proxies do, so their certificates cannot be told apart"
+            )
 
 
 class TokenSubject(models.Model):

@@ -7,6 +7,8 @@ import re
 _TYPE = r"(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)"
 _PART = re.compile(rf"({_TYPE})=(.*)", re.DOTALL)
 _SLASH = re.compile(rf"/(?={_TYPE}=)")
+_HEX = re.compile(r"\\x[0-9A-Fa-f]{2}")
+_ESCAPED = re.compile(r"(?:\\[0-9A-Fa-f]{2})+|\\(.?)", re.DOTALL)
 _OF_PROXY = re.compile(r"/CN=(?:\d+|proxy|limited proxy)$")
 _SAME = {"E": "emailAddress", "EMAIL": "emailAddress", "EMAILADDRESS": "emailAddress", "USERID": "UID"}
 _LONGEST = 512
@@ -41,6 +43,11 @@ def owners(dn: str) -> list[str]:
     return found
 
 
+def shorter_names(dn: str) -> list[str]:
+    """The names that ``dn`` extends by ``/CN=…``: a proxy of one of these may call itself ``dn``."""
+    return [dn[: found.start()] for found in re.finditer("/CN=", dn) if found.start()]
+
+
 def _of_slashes(text: str) -> list[tuple[str, str]]:
     before, *parts = _SLASH.split(text)
     if before or not parts:
@@ -68,15 +75,24 @@ def _part(given: str, text: str) -> tuple[str, str]:
     if found is None or not found[2]:
         raise NameWrong(f"{given[:80]!r} is no part of a distinguished name such as CN=Ann")
     kind, value = found[1], found[2]
-    # A value that looks like further parts would make one name out of two.
-    if _SLASH.search(value) or not value.isprintable():
+    # A value that looks like further parts, or like an escaped letter, would make one name out of two; outer spaces
+    # do not count to every database.
+    if _SLASH.search(value) or _HEX.search(value) or value != value.strip() or not value.isprintable():
         raise NameWrong(f"{given[:80]!r}: such a value cannot be told apart from other names")
     return _SAME.get(kind.upper(), kind.upper()), value
 
 
 def _unescaped(text: str) -> str:
-    text = re.sub(r"(?:\\[0-9A-Fa-f]{2})+", _utf8, text)
-    return re.sub(r"\\(.)", r"\1", text)
+    """In one pass: an escaped backslash escapes nothing that follows it."""
+    return _ESCAPED.sub(_meant, text)
+
+
+def _meant(escaped: re.Match[str]) -> str:
+    if escaped[1] is None:
+        return _utf8(escaped)
+    if not escaped[1]:
+        raise NameWrong(f"{escaped.string[:80]!r} ends with a backslash")
+    return escaped[1]
 
 
 def _utf8(escaped: re.Match[str]) -> str:

@@ -46,6 +46,32 @@ def chief() -> Client:
     return client
 
 
+def test_a_name_that_a_proxy_of_another_user_could_have_is_refused(chief: Client) -> None:
+    ann, bob = User.objects.create_user("ann"), User.objects.create_user("bob")
+    UserDN.objects.create(user=ann, dn="/O=Example/CN=Ann")
+
+    def add(user: User, dn: str) -> str:
+        return chief.post("/admin/registry/userdn/add/", {"user": user.pk, "dn": dn}).content.decode()
+
+    for dn in ("/O=Example/CN=Ann/CN=12", "/O=Example/CN=Ann/CN=1/CN=Robot 7"):
+        assert "one of the two names extends the other" in add(bob, dn)
+    add(ann, "/O=Example/CN=Ann/CN=Robot 7")
+    add(bob, "/O=Example/CN=Annabel")
+    add(bob, "/O=Other/CN=Bob/CN=5")
+    assert "is bob; one of the two names" in add(ann, "/O=Other/CN=Bob")
+    assert UserDN.objects.count() == 4
+
+
+@pytest.mark.parametrize("password", ["short-1", "password1234", "928374650192", "ann@example.org"])
+def test_a_weak_password_is_not_taken(chief: Client, password: str) -> None:
+    ann = User.objects.create_user("ann", email="ann@example.org")
+    answer = chief.post(f"/admin/auth/user/{ann.pk}/password/", {
+        "password1": password, "password2": password, "usable_password": "true",
+    })  # fmt: skip
+    ann.refresh_from_db()
+    assert (answer.status_code, ann.has_usable_password()) == (200, False)
+
+
 def test_edits_on_administration_pages_name_who_and_from_where(chief: Client) -> None:
     ann = User.objects.create_user("ann")
     answer = chief.post("/admin/registry/userdn/add/", {"user": ann.pk, "dn": "CN=Ann,O=Example"})

@@ -18,6 +18,7 @@ from registry.identity.names import NameWrong, normal, owners
         ("/DC=org/Email=ann@example.org", "/DC=org/emailAddress=ann@example.org"),
         ("emailAddress=ann@example.org,dc=org", "/DC=org/emailAddress=ann@example.org"),
         ("1.2.3.4=x, CN=Ann", "/CN=Ann/1.2.3.4=x"),
+        (r"CN=A\\C3\\BC,O=Example", r"/O=Example/CN=A\C3\BC"),
     ],
 )
 def test_both_forms_are_kept_as_one(given: str, kept: str) -> None:
@@ -37,6 +38,10 @@ def test_both_forms_are_kept_as_one(given: str, kept: str) -> None:
         "CN=Ann+UID=7,DC=org",
         "CN=Eve/CN=Ann,DC=org",
         r"CN=\FF\FE",
+        r"CN=\\x41nn",
+        r"/CN=\x5Cx41nn",
+        r"CN=Ann\ ,DC=org",
+        "CN=Ann\\",
         "DC=org,,CN=Ann",
         "/CN=" + "a" * 600,
     ],
