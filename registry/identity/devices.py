@@ -82,14 +82,19 @@ def waiting(code: str, caller: Caller) -> DeviceLogin:
     return found
 
 
-@transaction.atomic
 def decide(code: str, caller: Caller, *, approve: bool) -> None:
-    """The known user lets the program act under their name, or not. Raises NotThere, Denied."""
-    found = DeviceLogin.objects.select_for_update().get(pk=waiting(code, caller).pk)
-    if found.user is not None or found.denied:
-        raise NotThere("this login is decided already")
+    """The known user lets the program act under their name, or not. Raises NotThere, Denied, TooManyAttempts."""
+    number = waiting(code, caller).pk  # outside of the transaction: a wrong guess counts although it raises
     if caller.scopes is not None:
         raise Denied("log in yourself to approve this; a limited token cannot give away more than it has")
+    _decide(number, caller, approve)
+
+
+@transaction.atomic
+def _decide(number: int, caller: Caller, approve: bool) -> None:
+    found = DeviceLogin.objects.select_for_update().filter(pk=number).first()
+    if found is None or found.user is not None or found.denied:
+        raise NotThere("this login is decided already")
     found.denied = not approve
     found.user = caller.user if approve else None  # type: ignore[assignment]
     found.save(update_fields=["denied", "user"])

@@ -83,6 +83,15 @@ def test_who_guesses_codes_has_to_wait(browser: Client) -> None:
     assert "too many failed attempts" in browser.get("/device/", {"code": login["user_code"]}).content.decode()
 
 
+def test_guessing_by_approving_counts_too(browser: Client) -> None:
+    answers = [
+        browser.post("/device/", {"code": f"BCDF-GHJ{letter}", "decision": "approve"}).content.decode()
+        for letter in "KLMNPQRS"
+    ]
+    assert "there is no login waiting" in answers[0]
+    assert "too many failed attempts" in answers[-1]
+
+
 def test_nobody_approves_without_being_known() -> None:
     login = begun()
     answer = Client().post("/device/", {"code": login["user_code"], "decision": "approve"})
