@@ -11,6 +11,7 @@ from scheduler.applock import Holder
 
 _APP = Parameter("app", required=True, longest=64)
 _SERVICE = Parameter("service", longest=64, default="")
+_STOPS = ("operator", "application")
 
 
 @endpoint(_APP)
@@ -21,7 +22,7 @@ def check(call: Call) -> dict[str, Any] | None:
     return _shown(holder)
 
 
-@endpoint(_APP, _SERVICE, Parameter("note", longest=1000, default=""), changes=True)
+@endpoint(_APP, _SERVICE, Parameter("note", longest=1000, default=""), role=_STOPS)
 def lock(call: Call) -> dict[str, Any] | None:
     """Ask for the application; it does not run while somebody has it."""
     if not call["app"]:
@@ -32,7 +33,7 @@ def lock(call: Call) -> dict[str, Any] | None:
     return _shown(holder)
 
 
-@endpoint(_APP, _SERVICE, changes=True)
+@endpoint(_APP, _SERVICE, role=_STOPS)
 def unlock(call: Call) -> dict[str, Any] | None:
     """Take back one's newest lock, or place in the queue."""
     holder = applock.unlock(call["app"], call.caller.name, call["service"] or call.caller.service)

@@ -6,12 +6,28 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
+from registry import rights
 from scheduler.models import ApplicationLock, Run
 from scheduler.runs import writer
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _operators(ann, bob) -> None:
+    for name in ("ann", "bob"):
+        rights.grant(User.objects.get(username=name), "operator", "application")
+
+
+def test_only_operators_of_applications_stop_them(anyone, admin) -> None:
+    for path in ("lock", "unlock"):
+        assert anyone.post(f"applock/{path}", app="detox")[0] == 401
+        status, answer = admin.post(f"applock/{path}", app="detox")
+        assert (status, "operator on application" in answer["message"]) == (403, True)
+    assert not ApplicationLock.objects.exists()
 
 
 def test_who_comes_first_holds_and_the_others_wait(ann, bob, anyone) -> None:
