@@ -28,7 +28,8 @@ def check_address(url: str) -> None:
     try:
         parts = urlsplit(url)
         host, place = parts.hostname, parts.netloc
-    except ValueError as error:
+        httpx.URL(url)  # what cannot be called either
+    except (ValueError, httpx.InvalidURL) as error:
         raise Refused(f"webhook: {url[:100]!r} is no address: {error}") from error
     if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.password is not None:
         raise Refused(f"webhook: {url[:100]!r} is not an http or https address without user name")

@@ -71,7 +71,7 @@ class HttpJson:
     def _document(self) -> Any:
         try:
             data = self._answer()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceFailed(f"{self.url} cannot be read: {error or type(error).__name__}") from error
         if b"\0" in data:
             raise ChangeRefused([Problem(self.url, "the answer has a NUL byte")])
@@ -118,7 +118,11 @@ class HttpJson:
 
 
 def _allowed(url: str) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)  # what cannot be called either
+    except (ValueError, httpx.InvalidURL) as error:
+        raise SourceWrong(f"url: {url[:100]!r} is no address: {error}") from error
     hosts = settings.SOURCE_HOSTS
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise SourceWrong(f"url: {url[:100]!r} is not an http or https address without user name")

@@ -68,6 +68,8 @@ def test_the_built_in_kinds_are_there_and_know_what_they_give(places: Path) -> N
     ("parquet", {"path": "a", "columns": {"rank": "usage_rank"}}, "'rank'"),
     ("parquet", {"path": "a", "columns": {"usage_rank": "rank"}}, "incomplete"),
     ("http-json", {"url": "ftp://127.0.0.1/x"}, "not an http"),
+    ("http-json", {"url": "http://127.0.0.1:x/"}, "no address"),
+    ("http-json", {"url": "http://[::1/x"}, "no address"),
     ("http-json", {"url": "http://evil.example/x"}, "DYNAMO_SOURCE_HOSTS (127.0.0.1)"),
     ("http-json", {"url": "http://127.0.0.1@evil.example/x"}, "without user name"),
     ("http-json", {"url": "http://127.0.0.1/x", "token": "s3cret.token"}, "DYNAMO_SOURCE_TOKEN_NAME"),

@@ -70,6 +70,16 @@ def test_what_fails_is_tried_again_later_and_given_up_in_the_end(settings) -> No
     assert (Notice.objects.get().state, len(found.bodies)) == ("given up", 3)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:x/", "http://127.0.0.1/\x01"])
+def test_an_address_that_cannot_be_called_stops_no_other_notice(url: str, settings) -> None:
+    with hooks() as found:
+        settings.WEBHOOK_HOSTS = ["127.0.0.1"]
+        notices.write("First", "", {}, webhooks=[url])
+        notices.write("Second", "", {}, webhooks=[found.url])
+        assert notices.send_due() == 1
+    assert "is no address" in Notice.objects.get(address=url).error
+
+
 def test_after_a_failure_it_gets_through(settings) -> None:
     with hooks() as found:
         settings.WEBHOOK_HOSTS, found.status = [found.host], 503
