@@ -39,7 +39,7 @@ def has(who: Who, role: str, target: str, *, site: str | None = None, group: str
 def reaches(
     who: Who, role: str, target: str, *, sites: Collection[str] | None = None, group: str | None = None, anywhere: bool = False,
 ) -> bool:  # fmt: skip
-    """The same at each of ``sites``; ``anywhere``: whether there are sites or groups for which ``who`` has it at all."""
+    """The same at each of ``sites`` (none: at all there are); ``anywhere``: whether there are sites or groups for which ``who`` has it at all."""
     user = who.user if isinstance(who, Caller) else who
     if not user.is_authenticated or not user.is_active or (isinstance(who, Caller) and not who.allows(target)):
         return False
@@ -56,10 +56,10 @@ def reaches(
 
 
 def _within(limits: list[RightLimit], sites: Collection[str] | None, group: str | None) -> bool:
-    """Whether each of ``sites`` (None: all there are), with ``group``, is within one of the limits."""
+    """Whether each of ``sites`` (None or empty: all there are), with ``group``, is within one of the limits."""
     return all(
         any(_matches(limit.sites, site) and _matches(limit.groups, group) for limit in limits)
-        for site in (sites if sites is not None else (None,))
+        for site in (sites or (None,))
     )
 
 

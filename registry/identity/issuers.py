@@ -28,7 +28,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 _METADATA = (".well-known/openid-configuration", ".well-known/oauth-authorization-server")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LEEWAY = 30
-_FRESH, _AGAIN = 3600.0, 60.0
+_FRESH, _AGAIN, _SOON = 3600.0, 60.0, 2
 _SECONDS, _MOST_BYTES, _LONGEST = 5.0, 1_000_000, 16_384
 _SCOPE = "dynamo"
 
@@ -41,6 +41,7 @@ class _Keys:
     read: float = float("-inf")
     tried: float = float("-inf")
     trouble: str = ""
+    reading: bool = False
 
 
 _KEYS: dict[str, _Keys] = {}
@@ -78,9 +79,12 @@ def identity_of(token: str) -> Identity:
 
 
 def scopes_of(given: Any) -> frozenset[str] | None:
-    """Targets that the claim ``scope`` (a text, or a list) allows to change; None: all. ``dynamo.read`` changes nothing."""
+    """Targets that the claim ``scope`` (a text, or a list) allows to change; None: all. ``dynamo.read`` changes nothing.
+
+    A scope with a path (``dynamo.registry:/data``) is for a part that there is not here: it allows nothing.
+    """
     names = given.split() if isinstance(given, str) else [str(name) for name in given or ()]
-    found = {name.partition(":")[0] for name in names}
+    found = {name for name in (each.removesuffix(":/") for each in names) if ":" not in name}
     if _SCOPE in found:
         return None
     return frozenset(name.removeprefix(f"{_SCOPE}.") for name in found if name.startswith(f"{_SCOPE}.")) - {"read"}
@@ -120,18 +124,26 @@ def _fits(key: PyJWK, algorithm: str) -> bool:
 
 
 def _key(issuer: str, number: str) -> PyJWK:
-    """The issuer's key of that id, read anew when it is unknown, but not too often."""
+    """The issuer's key of that id, read anew when it is unknown, but not too often, and by one thread while others go on."""
     with _LOCK:
         keys = _KEYS.setdefault(issuer, _Keys())
         now = time.monotonic()
         stale = now - keys.read > _FRESH or (number and number not in keys.by_id)
-        if stale and now - keys.tried > _AGAIN:
-            keys.tried = now
+        mine = bool(stale and not keys.reading and now - keys.tried > _AGAIN)
+        if mine:
+            keys.tried, keys.reading = now, True
+    if mine:
+        try:
             _read(issuer, keys)
-        only = list(keys.by_id.values()) if not number and len(keys.by_id) == 1 else []
-        found = keys.by_id.get(number) or (only[0] if only else None)
+        finally:
+            keys.reading = False
+    reading, by_id = keys.reading, keys.by_id
+    only = list(by_id.values()) if not number and len(by_id) == 1 else []
+    found = by_id.get(number) or (only[0] if only else None)
     if found is not None:
         return found
+    if reading:
+        raise Busy(f"the keys of {issuer} are being read", _SOON)
     if keys.trouble:
         raise Busy(f"the keys of {issuer} cannot be read now: {keys.trouble}", round(_AGAIN))
     raise NotAuthenticated(f"{issuer} publishes no key {number[:100]!r}")
@@ -147,7 +159,7 @@ def _read(issuer: str, keys: _Keys) -> None:
     try:
         address = _keys_address(issuer)
         found = PyJWKSet.from_dict(_fetched(address, issuer))
-    except (httpx.HTTPError, jwt.PyJWTError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, jwt.PyJWTError, ValueError) as error:
         # What was known before stays good: an issuer that is away must not stop who has its tokens.
         keys.trouble = str(error) or type(error).__name__
         return

@@ -41,6 +41,7 @@ def test_a_limited_role_holds_where_it_is_limited_to(ann: User) -> None:
     assert not rights.has(ann, "operator", "registry")
     assert rights.reaches(ann, "operator", "registry", sites=["T3_A", "T2_DE_X"], group="AnalysisX")
     assert not rights.reaches(ann, "operator", "registry", sites=["T3_A", "T1_A"], group="AnalysisX")
+    assert not rights.reaches(ann, "operator", "registry", sites=[])
     assert rights.reaches(ann, "operator", "registry", anywhere=True)
     with pytest.raises(Denied, match="for some sites or groups only"):
         rights.require(ann, "operator", "registry", site="T1_US_FNAL")

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,7 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
+from registry.errors import NotAuthenticated
 from registry.identity import issuers
 from registry.models import AuditRecord, TokenSubject
 
@@ -167,6 +170,8 @@ def test_scopes_bound_what_may_be_changed(issuer: Issuer) -> None:
         == change(scope=["dynamo.registry"])
         == 200
     )
+    assert change(scope="dynamo.registry:/") == 200
+    assert change(scope="dynamo.registry:/data") == change(scope="dynamo:/data dynamo.detox") == 403
     assert change(scope="dynamo.read") == change(scope="") == change(scope=None) == change(scope="dynamo.detox") == 403
     assert (
         Client().get("/data/detox/lock/list", headers={"authorization": f"Bearer {issuer.token(scope='')}"}).status_code
@@ -218,6 +223,38 @@ def test_unknown_keys_do_not_have_us_ask_again_and_again(issuer: Issuer) -> None
     assert issuer.calls.count("/keys") == 1
 
 
+def test_who_has_a_known_key_does_not_wait_for_an_unknown_one(issuer: Issuer) -> None:
+    good = issuer.token()
+    assert whoami(good).status_code == 200
+    asked, goes_on = threading.Event(), threading.Event()
+
+    class Slow(dict):
+        def get(self, *arguments: Any) -> Any:
+            asked.set()
+            goes_on.wait(4)
+            return super().get(*arguments)
+
+    issuer.answers = Slow(issuer.answers)
+    issuers._KEYS[issuer.url].tried = float("-inf")
+    refused: list[Exception] = []
+
+    def unknown() -> None:
+        try:
+            issuers._key(issuer.url, "unknown")
+        except NotAuthenticated as error:
+            refused.append(error)
+
+    stranger = threading.Thread(target=unknown)
+    stranger.start()
+    assert asked.wait(30)
+    assert whoami(good).status_code == 200
+    assert whoami(issuer.token(headers={"kid": "another"})).status_code == 503
+    assert not goes_on.is_set() and stranger.is_alive()
+    goes_on.set()
+    stranger.join()
+    assert len(refused) == 1
+
+
 def test_known_keys_hold_while_the_issuer_is_away(issuer: Issuer) -> None:
     assert whoami(issuer.token()).status_code == 200
     issuer.answers.clear()
@@ -227,10 +264,10 @@ def test_known_keys_hold_while_the_issuer_is_away(issuer: Issuer) -> None:
 
 def test_changes_are_on_record_as_by_such_a_token(issuer: Issuer) -> None:
     answer = Client().post(
-        "/api/v1/tokens",
-        {"days": 1},
+        "/api/v1/locks",
+        {"item": "/a/b/c", "expires": (timezone.now() + timedelta(days=1)).isoformat()},
         content_type="application/json",
         headers={"authorization": f"Bearer {issuer.token()}"},
     )
     assert answer.status_code == 201
-    assert AuditRecord.objects.get(action="token.make").method == "jwt"
+    assert AuditRecord.objects.get(action="lock.set").method == "jwt"
