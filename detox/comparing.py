@@ -1,10 +1,17 @@
-"""Comparisons that people ask for on the page: one at a time, computed by a worker, kept for a while so that others can look."""
+"""Comparisons that people ask for on the page: one at a time, computed by a worker, kept for a while so that others can look.
+
+What is asked together (quotas of several partitions) is computed one after the other: whoever has computed one has ``following``
+computed next.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import timedelta
 
+from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from detox.asking import Question, ask, changes_of
@@ -25,7 +32,13 @@ class ComparisonBusy(InventoryError):
 
 def start(question: Question, author: str) -> Comparison:
     """Note the question; whoever calls has a worker :func:`compute` it. Raises ComparisonBusy, CannotCompare for mistakes of form."""
-    changes_of(question)
+    return start_all([question], author)[0]
+
+
+def start_all(questions: Sequence[Question], author: str) -> list[Comparison]:
+    """Note several, all or none; whoever calls has a worker compute the first one. Raises the same."""
+    for question in questions:
+        changes_of(question)
     give_up_late()
     other = Comparison.objects.filter(state__in=_OPEN).first()
     if other is not None:
@@ -34,7 +47,11 @@ def start(question: Question, author: str) -> Comparison:
         )
     oldest = timezone.now() - timedelta(days=detox_settings().keep_inputs)
     Comparison.objects.filter(created__lt=oldest).delete()
-    return Comparison.objects.create(author=author, created=timezone.now(), question=dataclasses.asdict(question))
+    with transaction.atomic():
+        return [
+            Comparison.objects.create(author=author, created=timezone.now(), question=dataclasses.asdict(question))
+            for question in questions
+        ]
 
 
 def compute(number: int) -> None:
@@ -51,21 +68,36 @@ def compute(number: int) -> None:
     mine.update(state=ComparisonState.DONE, answer=answer, ended=timezone.now())
 
 
+def following() -> Comparison | None:
+    """The oldest that waits, when none is being computed."""
+    first = Comparison.objects.filter(state__in=_OPEN).order_by("id").first()
+    return first if first is not None and first.state == ComparisonState.WAITING else None
+
+
 def fail(comparison: Comparison, why: str) -> None:
-    """Give up one that nobody is going to compute."""
-    Comparison.objects.filter(pk=comparison.pk, state__in=_OPEN).update(
+    """Give up one that nobody is going to compute, and those that wait behind it."""
+    Comparison.objects.filter(pk__gte=comparison.pk, state__in=_OPEN).update(
         state=ComparisonState.FAILED, error=why, ended=timezone.now()
     )
 
 
 def give_up_late() -> None:
-    """Comparisons whose worker took too long, died, or never came."""
-    late = Comparison.objects.filter(state__in=_OPEN, created__lt=timezone.now() - timedelta(seconds=LIMIT))
+    """Comparisons whose worker took too long, died, or never came; with the one that holds them up go those behind it."""
+    late, now = Comparison.objects.filter(state__in=_OPEN), timezone.now()
+    first = late.order_by("id").first()
+    if first is None:
+        return
+    # One that waited for others could not begin before the last of them ended.
+    ended = Comparison.objects.filter(pk__lt=first.pk).aggregate(Max("ended"))["ended__max"] or first.created
+    if now - max(first.created, ended) <= timedelta(seconds=LIMIT):
+        return
+    stuck = first.state == ComparisonState.COMPUTING
     late.filter(state=ComparisonState.WAITING).update(
-        state=ComparisonState.FAILED, ended=timezone.now(),
-        error=f"no worker began it within {LIMIT:.0f} s; is one running, and is Detox not stopped?",
+        state=ComparisonState.FAILED, ended=now,
+        error=f"comparison {first.pk}, which came first, was not done within {LIMIT:.0f} s; ask for this one alone" if stuck
+        else f"no worker began it within {LIMIT:.0f} s; is one running, and is Detox not stopped?",
     )  # fmt: skip
     late.filter(state=ComparisonState.COMPUTING).update(
-        state=ComparisonState.FAILED, ended=timezone.now(),
+        state=ComparisonState.FAILED, ended=now,
         error=f"it was not done within {LIMIT:.0f} s; `detox compare` in a terminal has no limit",
     )  # fmt: skip

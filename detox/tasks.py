@@ -9,6 +9,7 @@ from detox.cycle import run_cycle
 from detox.monitor import detox_settings
 from detox.policies import load_policy
 from scheduler.schedules import Schedule
+from scheduler.sending import NoBroker, queue
 
 AUTHOR = "dynamo"
 SCHEDULES = [Schedule(task="detox.start_cycles", every=4 * 3600)]
@@ -22,8 +23,15 @@ def cycle(policy: str, confirms: int | None = None, author: str = AUTHOR) -> Non
 
 @shared_task(name="detox.compare", limit=comparing.LIMIT)
 def compare(number: int) -> None:
-    """Answer a what-if question of the page."""
+    """Answer a what-if question of the page, and have the one that was asked with it answered next."""
     comparing.compute(number)
+    after = comparing.following()
+    if after is None:
+        return
+    try:
+        queue(compare, after.pk)
+    except NoBroker as error:
+        comparing.fail(after, str(error))
 
 
 @shared_task(name="detox.start_cycles", isolated=False)

@@ -17,7 +17,7 @@ from detox.asking import Question
 from detox.policies import readable
 from dynamo_site.pages.acting import EXPECTED, text_of
 from dynamo_site.pages.overview import OCCUPANCY
-from dynamo_site.pages.queueing import is_operator, queue, require_operator
+from dynamo_site.pages.queueing import NoBroker, is_operator, queue, require_operator
 from dynamo_site.pages.shell import page
 from inventory import client
 from inventory.entering import TB, quota_bytes
@@ -169,19 +169,24 @@ def _set(request: HttpRequest, form: QuotaForm, author: str) -> HttpResponse:
 
 def _compared(request: HttpRequest, snapshot: Snapshot, form: QuotaForm, author: str) -> HttpResponse:
     """A comparison for each policy in force whose partition has a quota that is changed."""
-    numbers = []
-    for policy in readable().values():
-        texts = wanted_of(simple_parts(definitions(snapshot), policy.partition), form.quotas, form.changed)
-        if texts:
-            comparison = comparing.start(Question(policy.partition, quotas=texts), author)
-            queue(tasks.compare, comparison.pk)
-            numbers.append(comparison.pk)
-    if not numbers:
+    names = definitions(snapshot)
+    texts = {
+        policy.partition: wanted_of(simple_parts(names, policy.partition), form.quotas, form.changed)
+        for policy in readable().values()
+    }
+    questions = [Question(partition, quotas=found) for partition, found in texts.items() if found]
+    if not questions:
         messages.error(request, "no policy is for a partition whose quotas you changed: Detox would do nothing else")
         return redirect("quotas")
-    if len(numbers) > 1:
-        messages.success(request, f"Comparisons {', '.join(map(str, numbers))} are being made, one for each partition.")
-    return redirect("detox-comparison", number=numbers[0])
+    first, *others = comparing.start_all(questions, author)
+    try:
+        queue(tasks.compare, first.pk)
+    except NoBroker as error:
+        comparing.fail(first, str(error))
+    if others:
+        numbers = ", ".join(str(one.pk) for one in (first, *others))
+        messages.success(request, f"Comparisons {numbers} are made one after the other, one for each partition.")
+    return redirect("detox-comparison", number=first.pk)
 
 
 def wanted_of(

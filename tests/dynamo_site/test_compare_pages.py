@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +16,7 @@ from detox.cycle import run_cycle
 from detox.models import Comparison, Cycle
 from dynamo_site.pages import compare as compare_pages
 from dynamo_site.pages import confirm as confirm_pages
+from dynamo_site.pages import quotas as quota_pages
 from inventory.models import TunedSetting
 from registry import rights
 from tests.detox import store
@@ -49,6 +51,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         messages.append((task.name, arguments, named))
 
     monkeypatch.setattr(compare_pages, "queue", queue)
+    monkeypatch.setattr(quota_pages, "queue", queue)
+    monkeypatch.setattr(tasks, "queue", queue)
     monkeypatch.setattr(confirm_pages, "queue", queue)
     return messages
 
@@ -115,6 +119,42 @@ def test_one_comparison_at_a_time_and_none_for_ever(small, operator, sent) -> No
     tasks.compare(first.pk)
     first.refresh_from_db()
     assert first.state == "failed", "a worker that comes late leaves it alone"
+
+
+def _two_partitions(operator: Client, directories: Any) -> list[Comparison]:
+    """The quota of a part of two partitions is changed, and compared."""
+    (directories / "Analysis.txt").write_text(store.POLICY.replace("Partition Physics", "Partition AnalysisOps"))
+    rights.grant(User.objects.get(username="olga"), "operator", "inventory")
+    form = operator.get(reverse("quotas")).context["form"]
+    given = {field.html_name: field.value() for field in form} | {"quota-0": "5", "compare": ""}
+    answer = operator.post(reverse("quotas"), given)
+    first, second = Comparison.objects.order_by("pk")
+    assert answer.url == reverse("detox-comparison", args=[first.pk])
+    assert {row.question["subject"] for row in (first, second)} == {"AnalysisOps", "Physics"}
+    return [first, second]
+
+
+@pytest.mark.slow
+def test_quotas_of_several_partitions_are_compared_one_after_the_other(small, operator, sent, directories) -> None:
+    first, second = _two_partitions(operator, directories)
+    assert sent == [("detox.compare", (first.pk,), {})]
+    page = operator.get(reverse("quotas")).content.decode()
+    assert f"Comparisons {first.pk}, {second.pk} are made one after the other" in page
+    tasks.compare(first.pk)
+    assert sent[1:] == [("detox.compare", (second.pk,), {})]
+    # It was asked for long ago, but could not begin before.
+    Comparison.objects.update(created=timezone.now() - timezone.timedelta(seconds=comparing.LIMIT + 1))
+    comparing.give_up_late()
+    tasks.compare(second.pk)
+    assert set(Comparison.objects.values_list("state", flat=True)) == {"done"} and len(sent) == 2
+
+
+def test_what_waits_behind_a_comparison_that_failed_does_not_wait_for_ever(small, operator, sent, directories) -> None:
+    first, second = _two_partitions(operator, directories)
+    Comparison.objects.filter(pk=first.pk).update(state="computing")
+    Comparison.objects.update(created=timezone.now() - timezone.timedelta(seconds=comparing.LIMIT + 1))
+    assert "which came first, was not done" in text_of(operator, reverse("detox-comparison", args=[second.pk]))
+    assert set(Comparison.objects.values_list("state", flat=True)) == {"failed"}
 
 
 def test_what_cannot_be_answered_is_told_on_the_page(small, operator, sent, client) -> None:
