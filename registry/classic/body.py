@@ -21,13 +21,17 @@ _MOST_DIGITS = 1000
 _SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def content(request: HttpRequest) -> bytes:
-    """The body; Refused when it is larger than the installation allows."""
+def content(request: HttpRequest, largest: int | None = None) -> bytes:
+    """The body; Refused when it is larger than the installation allows, or than ``largest`` bytes."""
+    limit = min(settings.DATA_UPLOAD_MAX_MEMORY_SIZE, largest or settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    too_large = Refused(f"body: larger than {limit} bytes; send it in parts")
+    # Before a byte of it is read: without that header there is no body.
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise too_large
     try:
         return request.body
     except RequestDataTooBig:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        raise Refused(f"body: larger than {limit} bytes; send it in parts") from None
+        raise too_large from None
 
 
 def given(request: HttpRequest) -> dict[str, list[Any]]:
@@ -86,8 +90,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # JSON lets the last of two win; what the first said would be lost without a word.
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise ValueError(f"{twice[:60]!r} is twice in one object")
     return found
 

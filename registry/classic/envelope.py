@@ -37,6 +37,8 @@ from registry.lifecycle import ImpossibleTransition
 from scheduler.errors import ApplicationLocked, TurnBusy
 
 _RETRY_AFTER = 10
+_LARGEST = 1024 * 1024
+"""Bytes of a body of parameters: whoever calls may have it read. Documents are for known users, and as large as the installation allows."""
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotAuthenticated, HTTPStatus.UNAUTHORIZED),
     (Denied, HTTPStatus.FORBIDDEN),
@@ -116,7 +118,8 @@ def endpoint(
         began = time.monotonic()
         if request.method not in ("GET", "HEAD", "POST"):
             return failed(HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method}: use GET or POST")
-        body.content(request)  # before Django's CSRF check, which would read a form's fields from the stream
+        # Before Django's CSRF check, which would read a form's fields from the stream.
+        body.content(request, None if document else _LARGEST)
         caller = caller_of(request)
         if changes or role:
             _require_tls(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from django.contrib.auth.models import User
@@ -105,6 +106,25 @@ def test_a_body_that_is_too_large_is_refused(client: Client, settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
     answer = client.post("/look", json.dumps({"item": "x" * 2000}), content_type="application/json")
     assert (answer.status_code, "larger than 1000 bytes" in answer.json()["message"]) == (400, True)
+
+
+def test_parameters_of_whoever_calls_are_bounded_and_documents_of_known_users_are_not(
+    client: Client, ann: User
+) -> None:
+    body = json.dumps({"item": "x" * 1024 * 1024})
+    answer = client.post("/look", body, content_type="application/json")
+    assert (answer.status_code, "larger than 1048576 bytes" in answer.json()["message"]) == (400, True)
+    answer = client.post("/change", body, content_type="application/json", headers=bearer(ann))
+    assert len(answer.json()["data"]["document"]["item"]) == 1024 * 1024
+
+
+def test_a_name_that_is_twice_among_very_many_is_found_at_once(client: Client) -> None:
+    """Not by looking through all names for each of them, which at this number takes minutes."""
+    names = ",".join(f'"{number}":0' for number in range(80_000))
+    began = time.process_time()
+    answer = client.post("/look", f'{{{names},"79999":1}}', content_type="application/json")
+    assert "'79999' is twice" in answer.json()["message"]
+    assert time.process_time() - began < 10
 
 
 def test_long_forms_are_taken(client: Client) -> None:
