@@ -12,7 +12,8 @@ from inventory.errors import InventoryUnavailable, VersionGone
 from inventory.log_models import UpdateRecord
 from inventory.snapshot import Snapshot
 from registry.api.asked import integer, wrong
-from registry.errors import Busy, NotThere
+from registry.callers import caller_of
+from registry.errors import Busy, NotAuthenticated, NotThere
 
 HEADER = "Dynamo-Version"
 _KEPT = 2
@@ -26,10 +27,10 @@ _made: dict[tuple[int, str], Snapshot] = {}
 def snapshot_of(request: HttpRequest, at_version: int | None = None) -> Snapshot:
     """The newest version, not older than the header Dynamo-Version of ``request`` says; or just ``at_version``.
 
-    Raises VersionGone, InventoryUnavailable, Invalid, Busy.
+    A version that has to be made anew is for known users. Raises VersionGone, InventoryUnavailable, Invalid, NotAuthenticated, Busy.
     """
     if at_version is not None:
-        return _past(at_version)
+        return _past(request, at_version)
     wanted = request.headers.get(HEADER)
     if wanted is None:
         return client.snapshot()
@@ -64,7 +65,7 @@ def _not_older(version: int) -> Snapshot:
     return client.snapshot(at_least=version)
 
 
-def _past(version: int) -> Snapshot:
+def _past(request: HttpRequest, version: int) -> Snapshot:
     """A version that may have to be made from checkpoints and history: one at a time, the last ones are kept."""
     newest = client.snapshot()
     if newest.version == version:
@@ -77,6 +78,11 @@ def _past(version: int) -> Snapshot:
         raise NotThere(f"at_version: there is no version {version}; the newest is {newest.version}")
     key = (version, transaction or "")
     found = _made.get(key)
+    if found is None and not caller_of(getattr(request, "_request", request)).known:
+        # Seconds of work, and the memory of a whole inventory.
+        raise NotAuthenticated(
+            f"version {version} has to be made from checkpoints, which is for known users: log in, or send a bearer token"
+        )
     return found or _made_now(key)
 
 

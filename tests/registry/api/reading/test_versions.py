@@ -5,14 +5,22 @@ from __future__ import annotations
 import threading
 
 import pytest
+from django.contrib.auth.models import User
 
 from inventory import client
 from inventory.errors import InventoryUnavailable
+from registry import tokens
+from registry.api import versions
 from tests.registry.api.reading.makers import DATASETS
 
 
 def put(inventory, number: int) -> int:
     return inventory.put(datasets=[{"name": DATASETS[0], "num_access": number}]).version
+
+
+def bearer() -> str:
+    """Credentials of a known user."""
+    return f"Bearer {tokens.create(User.objects.create_user('ann'))[1]}"
 
 
 def accesses(answer) -> int:
@@ -82,8 +90,25 @@ def test_a_version_that_is_not_kept_any_more(reader, stocked, tmp_path, settings
     FollowerPosition.objects.update_or_create(pk=DROPPED, defaults={"sequence": 2})
     while len(stocked.leader._images) > 1:
         stocked.leader._images.popleft()
-    status, problem = reader.problem("datasets", {"at_version": 1})
+    status, problem = reader.problem("datasets", {"at_version": 1}, authorization=bearer())
     assert (status, problem["type"]) == (410, "/api/v1/problems/gone")
+
+
+def test_a_version_is_made_for_known_users_only(reader, stocked, monkeypatch):
+    """It is seconds of work and the memory of a whole inventory; what is made already is for everybody."""
+    first = put(stocked, 5)
+    past = client.snapshot(version=first)
+    put(stocked, 6)
+    while len(stocked.leader._images) > 1:
+        stocked.leader._images.popleft()
+    made = []
+    monkeypatch.setattr(client, "as_of", lambda *, version: made.append(version) or past)
+    monkeypatch.setattr(versions, "_made", {})
+    status, problem = reader.problem(ONE, {"at_version": first})
+    assert (status, problem["type"], made) == (401, "/api/v1/problems/not-authenticated", [])
+    assert accesses(reader.get(ONE, {"at_version": first}, authorization=bearer())) == 5
+    assert accesses(reader.get(ONE, {"at_version": first})) == 5
+    assert made == [first]
 
 
 def test_a_version_that_never_was(reader, stocked):
