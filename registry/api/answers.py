@@ -16,6 +16,7 @@ from registry.api import cursors, encoding
 from registry.api.asked import ROWS, Asked
 from registry.api.formats import Format, json_rows
 from registry.api.frames import Listed
+from registry.api.places import Placed
 
 _SLICE_ROWS = 20_000
 _STREAM_ROWS = 100_000
@@ -39,9 +40,13 @@ def answered(request: Request, listed: Listed, asked: Asked, form: Format, heade
 def streamed(
     request: Request, parts: Iterable[bytes], content_type: str, headers: Headers, compress: bool = True
 ) -> StreamingHttpResponse:
-    """Parts of an answer as they come, compressed as the caller wants. An error on the way ends the connection: no whole answer."""
+    """Parts of an answer as they come, compressed as the caller wants. An error on the way ends the connection: no whole answer.
+
+    Raises Busy while too many are sent.
+    """
     chosen = encoding.chosen(request.META.get("HTTP_ACCEPT_ENCODING", "")) if compress else ""
-    response = StreamingHttpResponse(encoding.stream(parts, chosen), content_type=content_type, headers=dict(headers))
+    placed = Placed(encoding.stream(parts, chosen))
+    response = StreamingHttpResponse(placed, content_type=content_type, headers=dict(headers))
     # What stands in front must not collect it.
     response["X-Accel-Buffering"] = "no"
     return _encoded(response, chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -77,7 +77,7 @@ def compressed(data: bytes, encoding: str) -> tuple[bytes, str]:
     return pa.Codec(encoding, _LEVELS[encoding]).compress(data, asbytes=True), encoding
 
 
-def stream(parts: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+def stream(parts: Iterable[bytes], encoding: str) -> Generator[bytes]:
     """Parts of an answer, each compressed and handed on as it comes."""
     if not encoding:
         yield from parts

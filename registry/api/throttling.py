@@ -10,6 +10,7 @@ import structlog
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from registry.callers import caller_of
 from registry.settings import registry_settings
 from scheduler.connection import connect
 
@@ -50,7 +51,7 @@ class CallThrottle(BaseThrottle):
         most = _limit(known)
         if most <= 0:
             return True
-        who = f"user:{request.user.pk}" if known else f"address:{request.META.get('REMOTE_ADDR', '')}"
+        who = f"user:{request.user.pk}" if known else f"address:{caller_of(request._request).address}"
         count = _counted(_KEY.format(who=who, window=int(self._now) // _WINDOW))
         if count is None:
             return True
