@@ -12,10 +12,10 @@ from django.views.decorators.http import require_safe
 
 from consistency import history
 from consistency.models import Check
-from dynamo_site.pages import deciding
+from dynamo_site.pages import archived, deciding
 from dynamo_site.pages.acting import asker
 from dynamo_site.pages.queueing import is_operator
-from dynamo_site.pages.shell import existing, page, shown
+from dynamo_site.pages.shell import PER_PAGE, existing, page, shown
 from dynamo_site.templatetags import units
 from fileops.lifecycle import State
 from fileops.models import Subscription
@@ -25,7 +25,7 @@ from registry import locks as registry_locks
 from registry.api.formats import harmless
 from registry.callers import caller_of
 from registry.lifecycle import OPEN_REQUEST
-from registry.models import DetoxLock, Injection, Request, RequestKind, RequestStatus
+from registry.models import DetoxLock, Injection, Request, RequestArchive, RequestKind, RequestStatus
 from scheduler.models import OPEN_STATES, Run
 from scheduler.models import State as RunState
 
@@ -38,10 +38,34 @@ OPEN = "open"
 
 @require_safe
 def requests(request: HttpRequest) -> HttpResponse:
-    """Copy and deletion requests, newest first; filter by kind and status, and by a part of an item's, site's or user's name."""
-    rows = Request.objects.prefetch_related("items", "sites")
+    """Copy and deletion requests, newest first; filter by kind and status, and by a part of an item's, site's or user's name.
+
+    ``which=archived``: those that left the database; ``below`` is the number from which the next ones are older.
+    """
     chosen = {name: request.GET.get(name, "") for name in ("status", "kind")}
     text = request.GET.get("q", "").strip()
+    found = (
+        _archived(request, text, chosen) if request.GET.get("which") == "archived" else _present(request, text, chosen)
+    )
+    return page(
+        request, "requests", "requests", {"rows": found.pop("rows")}, text=text, **chosen, **found,
+        statuses=[OPEN, *RequestStatus.values], kinds=RequestKind.values,
+        waiting=Request.objects.filter(status=RequestStatus.WAITING).count(),
+        archive=RequestArchive.objects.aggregate(requests=Sum("requests"))["requests"],
+        injections=Injection.objects.defer("content")[:_SHOWN_ROWS],
+    )  # fmt: skip
+
+
+def _archived(request: HttpRequest, text: str, chosen: dict[str, str]) -> dict[str, Any]:
+    number = request.GET.get("below", "")
+    below = int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else None
+    rows, damaged = archived.listed(text, chosen["status"], chosen["kind"], below, PER_PAGE + 1)
+    rest = rows[PER_PAGE - 1].pk if len(rows) > PER_PAGE else None
+    return {"rows": rows[:PER_PAGE], "older": rest, "damaged": damaged, "archived": True}
+
+
+def _present(request: HttpRequest, text: str, chosen: dict[str, str]) -> dict[str, Any]:
+    rows = Request.objects.prefetch_related("items", "sites")
     if chosen["status"] == OPEN:
         rows = rows.filter(status__in=OPEN_REQUEST)
     elif chosen["status"]:
@@ -51,12 +75,7 @@ def requests(request: HttpRequest) -> HttpResponse:
     if text:
         found = Q(items__item__contains=text) | Q(sites__site__contains=text) | Q(user=text)
         rows = rows.filter(found).distinct()
-    return page(
-        request, "requests", "requests", {"rows": shown(request, rows)}, text=text, **chosen,
-        statuses=[OPEN, *RequestStatus.values], kinds=RequestKind.values,
-        waiting=Request.objects.filter(status=RequestStatus.WAITING).count(),
-        injections=Injection.objects.defer("content")[:_SHOWN_ROWS],
-    )  # fmt: skip
+    return {"rows": shown(request, rows)}
 
 
 @require_safe

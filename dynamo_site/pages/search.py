@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from dynamo_site.pages import objects
+from dynamo_site.pages import archived, objects
 from dynamo_site.pages.shell import page
 from inventory import client
 from inventory.errors import InventoryUnavailable
@@ -55,13 +55,17 @@ def _whole(snapshot: Snapshot, text: str) -> str:
 
 
 def _in_database(text: str) -> dict[str, Any]:
-    """Requests, runs and locks: by their number, or by whom and what they are about."""
+    """Requests (archived ones, too), runs and locks: by their number, or by whom and what they are about."""
     number = min(int(text), _LARGEST_ID) if text.isascii() and text.isdecimal() else None
     by_number = Q(pk=number) if number is not None else Q(pk__in=[])
     requests = Request.objects.filter(by_number | Q(items__item=text) | Q(user=text)).distinct()
     runs = Run.objects.filter(by_number | Q(application=text) | Q(author=text))
+    old, damaged = archived.called(text, number, _SHOWN)
     locks = DetoxLock.objects.filter(by_number | Q(item=text) | Q(user=text), unlocked=None)
-    return {"requests": list(requests[:_SHOWN]), "runs": list(runs[:_SHOWN]), "locks": list(locks[:_SHOWN])}
+    return {
+        "requests": [*requests[:_SHOWN], *old][:_SHOWN], "runs": list(runs[:_SHOWN]), "locks": list(locks[:_SHOWN]),
+        "damaged": damaged,
+    }  # fmt: skip
 
 
 def _in_inventory(snapshot: Snapshot, text: str) -> dict[str, Any]:
