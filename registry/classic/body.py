@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -90,8 +91,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # JSON lets the last of two win; what the first said would be lost without a word.
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise ValueError(f"{twice[:60]!r} is twice in one object")
     return found
 
