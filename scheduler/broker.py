@@ -41,6 +41,18 @@ def _host(place: str) -> tuple[str, int]:
     return host, int(port or _SENTINEL_PORT)
 
 
+def socket_path(url: str) -> str:
+    """The path of the Unix socket that a ``unix://`` URL names; "" for other URLs."""
+    parts = urlsplit(url)
+    return parts.path if parts.scheme == "unix" else ""
+
+
+def password_of(url: str) -> str:
+    """The password that is sent to the Redis of ``url``; "": none. Raises ValueError as :func:`sentinels`."""
+    watched = sentinels(url)
+    return unquote((urlsplit(url) if watched is None else watched).password or "")
+
+
 def celery_broker(url: str) -> tuple[str, dict[str, Any]]:
     """Celery's broker URL and transport options for ``REDIS_URL``."""
     watched = sentinels(url)

@@ -30,6 +30,7 @@ MEANINGS: dict[str, str] = {
     "DYNAMO_APPLICATION_PROGRAM_DIRS": "Registered programs are run from below these directories only; empty: `programs` in `DYNAMO_HOME`.",
     "DYNAMO_APPLICATION_WORK_DIR": "Users' programs run in directories made here, removed afterwards; empty: the system's for temporary files.",
     "DYNAMO_APPLICATION_UNCONFINED": "Run users' programs also where the machine cannot keep them from Dynamo's files. Not where strangers submit.",
+    "DYNAMO_APPLICATION_HIDDEN": "Directories with secrets that users' programs must not see, besides Dynamo's own above.",
     "DYNAMO_APPLICATION_SERVER": "Address of the web server for users' programs with rights (`DYNAMO_URL` in their environment).",
     "DYNAMO_SEQUENCE_VARIABLES": "Variables of the worker's environment that sequences may use as `$(NAME)`.",
     "DYNAMO_EMAIL_HOST": "Mail server for what people are told: requests that wait for approval, locks that expire. Empty: no mail is sent.",

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 SECRET, VERIFIED, SUBJECT = "X-Dynamo-Proxy-Secret", "X-SSL-Client-Verify", "X-SSL-Client-DN"
-_BY_SOCKET = "unix"
+BY_SOCKET = "unix"
 
 
 def is_in_front(request: HttpRequest) -> bool:
@@ -50,7 +50,7 @@ def subject_of(request: HttpRequest) -> str:
 
 
 def _within(peer: str, network: str) -> bool:
-    if network == _BY_SOCKET:
+    if network == BY_SOCKET:
         return not peer
     try:
         return ipaddress.ip_address(peer) in ipaddress.ip_network(network)

@@ -23,7 +23,14 @@ _EXECUTE, _WRITE, _READ_FILE, _READ_DIRECTORY = 1, 2, 4, 8
 _RIGHTS_BY_VERSION = {1: 13, 2: 14, 3: 15, 4: 15}
 _READ = _EXECUTE | _READ_FILE | _READ_DIRECTORY
 _OF_A_FILE = _EXECUTE | _WRITE | _READ_FILE | 1 << 14
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/sys", "/opt", "/nix/store")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/proc", "/sys", "/opt", "/nix/store")
+# Of /etc what libraries and names of hosts need, and nothing of services: some keep passwords there that others can read.
+_SETTINGS = (
+    "alternatives", "ca-certificates", "crypto-policies", "gai.conf", "grid-security/certificates", "group", "host.conf", "hosts",
+    "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime", "mime.types", "nsswitch.conf", "passwd",
+    "pki/ca-trust/extracted", "pki/tls/certs", "pki/tls/cert.pem", "pki/tls/openssl.cnf", "protocols", "resolv.conf", "services",
+    "ssl/certs", "ssl/cert.pem", "ssl/openssl.cnf", "timezone",
+)  # fmt: skip
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
@@ -77,10 +84,10 @@ def hide(places: Sequence[str], needed: Sequence[str]) -> bool:
     In the own mounts only. False: the machine does not allow it.
     """
     closed = {str(closing) for path in needed if (closing := _closing(Path(path))) is not None}
-    covers = [place for place in dict.fromkeys([*closed, *places]) if Path(place).is_dir()]
+    covers = [place for place in dict.fromkeys([*closed, *places]) if os.path.isdir(place)]  # noqa: PTH112 - no error if closed
     # From above to below: what is below a covered one is gone already.
     for cover in sorted(covers, key=len):
-        if not Path(cover).is_dir():
+        if not os.path.isdir(cover):  # noqa: PTH112 - as above
             continue
         kept = {path: os.open(path, os.O_PATH) for path in needed if Path(path).is_relative_to(cover)}
         if not _mount("tmpfs", cover, "tmpfs", _NO_SETUID | _NO_DEVICES, "mode=755,size=1m"):
@@ -143,7 +150,8 @@ def landlock(read: Sequence[str], listed: Sequence[str], write: Sequence[str]) -
     ruleset = int(_LIBC.syscall(_CREATE_RULESET, rules, ctypes.c_size_t(len(rules)), 0))
     if ruleset < 0:
         return False
-    for paths, rights in (((*SYSTEM, *read), _READ), (listed, _READ_DIRECTORY), ((*_DEVICES, *write), every)):
+    system = (*SYSTEM, *(f"/etc/{name}" for name in _SETTINGS))
+    for paths, rights in (((*system, *read), _READ), (listed, _READ_DIRECTORY), ((*_DEVICES, *write), every)):
         for path in paths:
             _allow(ruleset, path, rights & every)
     done = bool(_LIBC.syscall(_RESTRICT_SELF, ruleset, 0) == 0)

@@ -19,12 +19,12 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scheduler.programs import confinement
+from scheduler.programs import confinement, usage
 
 _LOOK_SECONDS, _DISK_LOOKS = 0.2, 5
-_MEMORY = ("RssAnon:", "RssShmem:", "VmSwap:")
 _NOT_STARTED = 127
-_MOST_ENTRIES, _DEEPEST = 100_000, 64
+
+_REFUSED = "this machine lets a program neither run as another account nor without sight of Dynamo's files"
 
 Order = dict[str, Any]
 
@@ -36,23 +36,20 @@ def main() -> int:
     os.set_inheritable(tell.fileno(), False)
     confinement.adopt_orphans()
     own = confinement.unshare()
-    hidden = own and confinement.hide(order["hidden"], order["needed"])
-    apart = os.getuid() == 0 and (hidden or all(map(confinement.readable_by_others, order["needed"])))
-    measures = {"namespaces": own, "hidden": hidden, "account": apart, "landlock": confinement.landlock_version() > 0}
+    covered = own and confinement.hide(order["hidden"], order["needed"])
+    apart = os.getuid() == 0 and (covered or all(map(confinement.readable_by_others, order["needed"])))
+    first = _First(order, own=own, apart=apart)
+    # The worker's environment is a file, too, in the machine's /proc.
+    hidden, landlock = covered and first.alone, confinement.landlock_version() > 0
+    measures = {"namespaces": own, "hidden": hidden, "account": apart, "landlock": landlock}
     tell.write(json.dumps({"measures": measures}) + "\n")
-    if not (apart or hidden) and not order["unconfined"]:
-        tell.write(
-            json.dumps(
-                {
-                    "refused": "this machine lets a program neither run as another account nor without sight of Dynamo's files"
-                }
-            )
-            + "\n"
-        )
+    if not (apart or (hidden and landlock)) and not order["unconfined"]:
+        tell.write(json.dumps({"refused": _REFUSED}) + "\n")
+        _end_all()
         return 1
     if apart:
         os.chown(order["work"], order["account"], order["account"])
-    status, reason = _supervised(order, own=own, apart=apart)
+    status, reason = _supervised(order, first, own=own)
     tell.write(json.dumps({"status": status, "reason": reason}) + "\n")
     return 0
 
@@ -64,39 +61,62 @@ def _first_line() -> bytes:
     return bytes(line)
 
 
-def _supervised(order: Order, *, own: bool, apart: bool) -> tuple[int | None, str]:
+class _First:
+    """The first process of the namespace, which waits until it is let go; ``alone``: whether it sees its own processes only.
+
+    ``ended`` has the program's status when it has ended.
+    """
+
+    def __init__(self, order: Order, *, own: bool, apart: bool) -> None:
+        self.ended, tell = os.pipe()
+        wait, self._go = os.pipe()
+        parent = os.getpid()
+        self.number = os.fork()
+        if self.number == 0:
+            os.close(self.ended)
+            os.close(self._go)
+            _first_process(order, tell, wait, parent, own=own, apart=apart)
+        os.close(tell)
+        os.close(wait)
+        self.alone = os.read(self.ended, 1) == _ALONE
+
+    def go(self) -> None:
+        """Have it start the program."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._go, b"\n")
+        os.close(self._go)
+
+
+_ALONE, _NOT_ALONE = b"+", b"-"
+
+
+def _supervised(order: Order, first: _First, *, own: bool) -> tuple[int | None, str]:
     """Start the program and look after it; its wait status (None: it was killed with all others) and why it was made to end."""
-    reading, writing = os.pipe()
-    parent = os.getpid()
-    first = os.fork()
-    if first == 0:
-        os.close(reading)
-        _first_process(order, writing, parent, own=own, apart=apart)
-    os.close(writing)
     try:
-        reason = _watched(order, reading, first)
+        first.go()
+        reason = _watched(order, first, own=own)
     finally:
         _end_all()
-    answer = os.read(reading, 64)
+    answer = os.read(first.ended, 64)
     return (int(answer) if answer else None), reason
 
 
-def _watched(order: Order, ended: int, first: int) -> str:
+def _watched(order: Order, first: _First, *, own: bool) -> str:
     """Until the program ends, or has to; the reason in that case."""
     deadline, looks = time.monotonic() + order["limit"], 0
     while True:
-        ready, _, _ = select.select([ended, 0], [], [], _LOOK_SECONDS)
-        if ended in ready:
+        ready, _, _ = select.select([first.ended, 0], [], [], _LOOK_SECONDS)
+        if first.ended in ready:
             return ""
         reason = _asked_to_end() if 0 in ready else ""
         if time.monotonic() > deadline:
             reason = f"it took longer than its limit of {order['limit']:g} s"
-        reason = reason or _memory_trouble(order["memory"])
+        reason = reason or usage.memory_trouble(_descendants(), order["memory"], own=own)
         if looks % _DISK_LOOKS == 0:
-            reason = reason or _disk_trouble(order["work"], order["disk"])
+            reason = reason or usage.disk_trouble(_descendants(), order["work"], order["disk"])
         looks += 1
         if reason:
-            _let_end(first, ended, order["grace"], gone=reason == _GONE)
+            _let_end(first.number, first.ended, order["grace"], gone=reason == _GONE)
             return reason
 
 
@@ -120,13 +140,14 @@ def _let_end(first: int, ended: int, grace: float, *, gone: bool) -> None:
             return
 
 
-def _first_process(order: Order, tell: int, parent: int, *, own: bool, apart: bool) -> NoReturn:
+def _first_process(order: Order, tell: int, wait: int, parent: int, *, own: bool, apart: bool) -> NoReturn:
     """In a namespace the process 1, with which all others end; passes SIGTERM on, and the program's status."""
     confinement.die_with_parent()
     if os.getppid() not in (0, parent):
         os._exit(_NOT_STARTED)
-    if own:
-        confinement.own_processes_only()
+    os.write(tell, _ALONE if own and confinement.own_processes_only() else _NOT_ALONE)
+    if not os.read(wait, 1):
+        os._exit(_NOT_STARTED)
     program = os.fork()
     if program == 0:
         os.close(tell)
@@ -153,13 +174,19 @@ def _become_program(order: Order, *, apart: bool) -> NoReturn:
         os.closerange(3, 65536)
         os.chdir(order["work"])
         os.nice(order["nice"])
+        # What the machine, or the worker's service, lacks memory for ends first.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
         if apart:
             confinement.become(order["account"])
         confinement.limit(
             order["limits"] | ({} if apart else {"NPROC": order["limits"]["NPROC"] + _processes_of_account()})
         )
         confinement.no_new_privileges()
-        confinement.landlock(order["read"], order["listed"], [order["work"]])
+        if not confinement.landlock(order["read"], order["listed"], [order["work"]]) and not (
+            apart or order["unconfined"]
+        ):
+            raise PermissionError("Landlock failed, and without it Dynamo's files could be written")
         os.execve(order["command"][0], order["command"], order["environment"])  # noqa: S606 - no shell is what is wanted
     except (OSError, ValueError, IndexError) as error:
         os.write(2, f"the program could not be started: {error}\n".encode())
@@ -185,7 +212,8 @@ def _descendants() -> list[int]:
         with contextlib.suppress(OSError):
             # The name of the program, in parentheses, may have anything in it.
             fields = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
-            if fields[0] != b"Z":
+            # A process whose first thread has ended looks like one that has.
+            if fields[0] != b"Z" or len(usage.threads(int(name))) > 1:
                 children.setdefault(int(fields[1]), []).append(int(name))
     found, look = [], [os.getpid()]
     while look:
@@ -193,38 +221,6 @@ def _descendants() -> list[int]:
         found += below
         look += below
     return found
-
-
-def _memory_trouble(most: int) -> str:
-    used = sum(_memory_of(number) for number in _descendants())
-    return f"its processes used more than {most} bytes of memory" if used > most else ""
-
-
-def _memory_of(process: int) -> int:
-    """Bytes that are the process's own, or shared memory; not what it maps of programs and libraries."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(_MEMORY))
-
-
-def _disk_trouble(work: str, most: int) -> str:
-    used = entries = 0
-    look = [(work, 0)]
-    while look:
-        place, depth = look.pop()
-        if depth > _DEEPEST:
-            return f"its directories lie deeper than {_DEEPEST} in each other"
-        with contextlib.suppress(OSError), os.scandir(place) as found:
-            for entry in found:
-                entries += 1
-                used += entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    look.append((entry.path, depth + 1))
-                if entries > _MOST_ENTRIES:
-                    return f"it made more than {_MOST_ENTRIES} files"
-    return f"its files took more than {most} bytes" if used > most else ""
 
 
 def _end_all() -> None:

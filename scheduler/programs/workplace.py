@@ -14,12 +14,17 @@ from typing import Any
 from django.conf import settings as django_settings
 
 from inventory import log
+from scheduler.broker import socket_path
 from scheduler.models import Application, Level
 from scheduler.programs.confinement import SYSTEM
 from scheduler.settings import SchedulerSettings
 
 _FIRST_ACCOUNT, _ACCOUNTS = 61184, 4336
 """User ids that systemd, too, gives to nobody for longer than a service runs; each program that runs has its own."""
+_OF_DYNAMO = (
+    "DYNAMO_HOME", "POLICY_DIR", "INVENTORY_IMAGE_DIR", "INVENTORY_CHECKPOINT_DIR", "HISTORY_DIR", "INVENTORY_HISTORY_DIR",
+    "SOURCE_DIR", "APPLICATION_DIR",
+)  # fmt: skip
 _NICE = 5
 _SPARE_ADDRESSES = 4 * 1024**3
 """Address space that libraries reserve and do not use."""
@@ -72,7 +77,7 @@ class Workplace:
             "command": self._command(application.arguments),
             "environment": self._environment(application, run, version, token),
             "work": str(self.work), "needed": needed, "read": needed, "listed": [str(django_settings.BASE_DIR)],
-            "hidden": _hidden(),
+            "hidden": hidden_places(),
             "account": _FIRST_ACCOUNT + application.pk % _ACCOUNTS, "unconfined": django_settings.APPLICATION_UNCONFINED,
             "limit": application.limit, "grace": settings.grace, "nice": _NICE,
             "memory": settings.program_memory, "disk": settings.program_disk,
@@ -109,11 +114,19 @@ class Workplace:
         return given
 
 
-def _hidden() -> list[str]:
-    """Dynamo's own files, and the home of the worker's account; not one that the system's directories are in."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - an account may have none: no error then
-    is_own = home.is_absolute() and not any(Path(place).is_relative_to(home) for place in SYSTEM)
-    return [str(django_settings.DYNAMO_HOME), *([str(home)] if is_own else [])]
+def hidden_places() -> list[str]:
+    """Directories that a program of the worker's own account must not see: Dynamo's files and settings, the account's home,
+    and where the socket of Redis is; not one that the system's directories are in.
+    """
+    home = os.path.expanduser("~")  # noqa: PTH111 - an account may have none: no error then
+    given = [getattr(django_settings, name) for name in _OF_DYNAMO] + [*django_settings.APPLICATION_HIDDEN, home]
+    socket = socket_path(django_settings.REDIS_URL)
+    places = [Path(place) for place in [*given, *([Path(socket).parent] if socket else [])]]
+    return list(dict.fromkeys(str(place) for place in places if place.is_absolute() and not _of_system(place)))
+
+
+def _of_system(place: Path) -> bool:
+    return any(Path(needed).is_relative_to(place) for needed in (*SYSTEM, "/etc", "/run", "/dev"))
 
 
 def supervisor_command() -> list[str]:

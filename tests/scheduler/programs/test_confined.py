@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import textwrap
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -59,6 +54,7 @@ def test_dynamos_files_other_processes_and_the_worker_are_out_of_reach(run):
             tried("kill", lambda: os.kill(int(worker), 0))
             tried("tmp", lambda: open("/tmp/left-behind", "w"))
             tried("root", lambda: open("/etc/shadow").read())
+            tried("services", lambda: open("/etc/profile").read())
             tried("work", lambda: open("mine", "w").write("x"))
             print("uid", os.getuid())
         """),
@@ -66,7 +62,26 @@ def test_dynamos_files_other_processes_and_the_worker_are_out_of_reach(run):
     )  # fmt: skip
     told = dict(line.split()[:2] for line in ran.log.splitlines() if not line.startswith("[dynamo]"))
     assert told.pop("uid") != "0"
-    assert told == {"home": "no", "environment": "no", "kill": "no", "tmp": "no", "root": "no", "work": "yes"}, ran.log
+    assert told == {
+        "home": "no",
+        "environment": "no",
+        "kill": "no",
+        "tmp": "no",
+        "root": "no",
+        "services": "no",
+        "work": "yes",
+    }, ran.log
+
+
+def test_names_times_and_certificates_are_there(run):
+    ran = run(
+        program("""
+            import pwd, socket, ssl, time
+            print(bool(socket.getaddrinfo("localhost", 80)), pwd.getpwuid(0).pw_name, time.tzname[0])
+            print(ssl.create_default_context().cert_store_stats()["x509"] > 0)
+        """)
+    )
+    assert ran.log.splitlines()[:2] == ["True root UTC", "True"]
 
 
 def test_a_program_that_fails_tells_how(run):
@@ -215,47 +230,3 @@ def test_without_shutting_in_nothing_runs(run, monkeypatch):
     assert "not started" in ran.application.error
     assert "DYNAMO_APPLICATION_UNCONFINED" in ran.application.error
     assert "ran\n" not in ran.log
-
-
-def test_a_worker_that_is_not_root_shuts_programs_in_by_namespaces(tmp_path):
-    """The supervisor under another account, by the system's Python: ours may lie where that account cannot go."""
-    place = Path(tempfile.mkdtemp(dir="/tmp"))
-    place.chmod(0o755)
-    (place / "work").mkdir()
-    secret = place / "secret"
-    secret.mkdir()
-    (secret / "token").write_text("told")
-    script = place / "program"
-    script.write_text(
-        f"#!/bin/sh\nid -u; cat {secret}/token; kill -0 {os.getpid()} && echo reached; ls /tmp; echo mine > file; cat file\n"
-        f"setsid sleep 600.{os.getpid()} &\n"
-    )
-    script.chmod(0o755)
-    account = 61000 if os.getuid() == 0 else os.getuid()
-    for path in (place / "work", secret, secret / "token"):
-        os.chown(path, account, account)
-    told, tell = os.pipe()
-    order = {
-        "command": [str(script)], "environment": {"PATH": "/usr/bin:/bin"}, "work": str(place / "work"), "tell": tell,
-        "needed": [str(place / "work")], "read": [str(script)], "listed": [], "hidden": [str(secret)], "account": 0,
-        "unconfined": False, "limit": 60, "grace": 1, "nice": 0, "memory": 10**9, "disk": 10**8,
-        "limits": {"AS": 4 * 10**9, "FSIZE": 10**8, "NOFILE": 64, "NPROC": 32, "CPU": 60, "CORE": 0},
-    }  # fmt: skip
-    other = {"user": account, "group": account, "extra_groups": []} if os.getuid() == 0 else {}
-    process = subprocess.Popen(
-        ["/usr/bin/python3", "-S", "-m", "scheduler.programs.supervisor"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, pass_fds=[tell], env={"PYTHONPATH": str(settings.BASE_DIR)}, cwd="/", **other,
-    )  # fmt: skip
-    os.close(tell)
-    process.stdin.write(json.dumps(order).encode() + b"\n")
-    process.stdin.flush()
-    lines = process.stdout.read().decode().splitlines()
-    assert process.wait(60) == 0
-    with os.fdopen(told) as stream:
-        answers = [json.loads(line) for line in stream]
-    shutil.rmtree(place)
-    assert answers[0]["measures"]["namespaces"] and answers[0]["measures"]["hidden"], lines
-    assert answers[1] == {"status": 0, "reason": ""}
-    assert (lines[0], lines[-1]) == (str(account), "mine")
-    assert not {"told", "reached"} & set(lines)
-    assert processes_with(f"600.{os.getpid()}") == []
