@@ -43,6 +43,9 @@ MENU = (
         ("dealer-rules", "Enforcer rules"), ("policies", "Policies"),
     ),
     _section("Files", ("files", "Queue"), ("activity", "Activity"), ("checks", "Consistency")),
-    _section("Work", ("runs", "Runs"), ("applications", "Applications"), ("sequences", "Sequences"), ("sources", "Sources")),
+    _section(
+        "Work", ("runs", "Runs"), ("applications", "Applications"), ("sequences", "Sequences"), ("application-locks", "Application locks"),
+        ("sources", "Sources"),
+    ),
     _section("People", ("users", "Users and rights"), ("audit", "Audit log"), right=("admin", "registry")),
 )  # fmt: skip

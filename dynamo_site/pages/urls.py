@@ -26,6 +26,7 @@ from dynamo_site.pages import (
     search,
     sources,
     statistics,
+    stopping,
     why,
 )
 from registry.access import KNOWN, NOBODY, PUBLIC, Access, declared
@@ -95,6 +96,10 @@ urlpatterns = [
     ]),
     *declared(Access(PUBLIC, ("operator", "application")), [
         path("sequences/", programs.sequence_list, name="sequences"),
+        path("application-locks/", stopping.stops, name="application-locks"),
+    ]),
+    *declared(Access(NOBODY, ("operator", "application"), note="another's lock: admin on application"), [
+        path("application-locks/give-back/", stopping.give_back, name="application-locks-give-back"),
     ]),
     *declared(Access(NOBODY, ("operator", "application")), [
         path("sequences/control/", programs.control, name="sequence-control"),

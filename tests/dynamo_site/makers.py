@@ -39,6 +39,7 @@ def addresses(filled: Filled) -> list[str]:
         "search",
         "sequences",
         "applications",
+        "application-locks",
     )
     return [
         *(reverse(name) for name in lists), *(reverse(name, args=[number]) for name, number in of.items()),
@@ -66,7 +67,7 @@ def forms(filled: Filled) -> list[str]:
     return [
         reverse("ask-copy") + "?items=/Old/A/AOD", reverse("ask-deletion"), reverse("lock") + "?item=/Old/A/AOD", reverse("quotas"),
         reverse("account"), reverse("detox-compare"), reverse("policy-edit", args=["Physics.txt"]), reverse("policy-new"),
-        reverse("request", args=[filled.waiting]), reverse("locks"), reverse("audit"), reverse("users"), reverse("user", args=[User.objects.order_by("pk").first().pk]),
+        reverse("request", args=[filled.waiting]), reverse("locks"), reverse("application-locks"), reverse("audit"), reverse("users"), reverse("user", args=[User.objects.order_by("pk").first().pk]),
     ]  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def _held() -> Subscription:
 
 
 def test_held_files_and_runs(olga: Client, full_log: Callable[[], None]) -> None:
-    held, run = _held(), Run.objects.create(application="detox", author="ann", host="h", pid=1, state="running")
+    held, run = _held(), Run.objects.create(application="detox", author="ann", host="h", pid=1, state="run")
     full_log()
     answer = olga.post(reverse("files-release"), {"site": "T2_B", "reason": ""}, follow=True)
     assert "takes nothing" in answer.content.decode() and "released" not in answer.content.decode()

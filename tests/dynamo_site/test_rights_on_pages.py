@@ -71,7 +71,7 @@ def test_only_who_holds_an_application_has_stopped_it(client: Client, inventory:
         ("detox", "olga", "disks are exchanged")
     ]
     page = client.get(reverse("front")).content.decode()
-    assert "detox was stopped by olga" in page and "walter" not in page and "long over" not in page
+    assert "detox</a> was stopped by olga" in page and "walter" not in page and "long over" not in page
 
 
 def test_no_list_of_a_check_is_computed_by_a_spreadsheet(client: Client) -> None:

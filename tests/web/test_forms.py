@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils import timezone
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
@@ -14,13 +17,14 @@ from detox.models import Comparison, ComparisonState
 from fileops.models import Subscription
 from inventory import client
 from inventory.models import PolicyVersion
-from registry import rights, tokens
+from registry import archive, rights, tokens
 from registry.audit_models import AuditRecord
 from registry.models import ApiToken, CopyRequest, DeletionRequest, DetoxLock, Request, RequestStatus
+from scheduler import applock
 from scheduler.models import Application, Run, Sequence
 from scheduler.programs import files
 from tests.dynamo_site.conftest import Filled
-from tests.web.window import PHONE, Window
+from tests.web.window import DESK, PHONE, Window
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -234,6 +238,40 @@ def test_a_program_is_uploaded_and_sequences_are_taken_in(
     window.press("form.ask button")
     window.press("button[value=start]")
     assert Sequence.objects.get().enabled and window.faults() == []
+
+
+def test_an_application_is_stopped_and_given_back(window: Window, operator: User, filled: Filled) -> None:
+    applock.lock("detox", "walter", note="disks are exchanged at T2_B, which takes until the evening")
+    for name, note in (("detox", "me next"), ("dealer", "again")):
+        window.open(reverse("application-locks"))
+        window.find("form.ask input[name=application]").send_keys(name)
+        window.fill("note", note)
+        window.press("form.ask button")
+    assert "is stopped" in window.find(".notices").text
+    for width, scheme in ((DESK, "light"), (PHONE, "dark")):
+        window.look(width, scheme)
+        window.open(reverse("application-locks"))
+        window.keep(f"application-locks-{width}")
+        assert window.faults() == []
+    text = window.text()
+    assert "waits, number 1" in text and "2 times" in text and "walter" in text
+    window.press("td form button")
+    assert [(one.user, one.depth) for one in applock.queue("dealer")] == [("olga", 1)]
+
+
+def test_archived_requests_are_looked_through(window: Window, operator: User, filled: Filled) -> None:
+    ended = timezone.now() - timedelta(days=1000)
+    Request.objects.filter(pk=filled.request).update(status="completed", ended=ended)
+    archive.move_old(timezone.now())
+    for width, scheme in ((PHONE, "dark"), (DESK, "light")):
+        window.look(width, scheme)
+        window.open(reverse("requests"))
+        window.press(".tabs a:last-child")
+        window.keep(f"archived-requests-{width}")
+        assert "/New/A/AOD" in window.text() and window.faults() == []
+    window.fill("q", "nothing")
+    window.press("main form.search button")
+    assert "No archived request matches" in window.text()
 
 
 def test_a_right_is_granted_and_found_in_the_audit_log(window: Window, operator: User, filled: Filled) -> None:
