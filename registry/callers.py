@@ -22,6 +22,7 @@ from inventory import run_tokens
 from registry import tokens
 from registry.errors import Denied, NotAuthenticated
 from registry.identity import certificates, front, issuers, names
+from registry.models import ApiToken
 
 SESSION, TOKEN, CERTIFICATE, JWT, COMMAND = "session", "token", "certificate", "jwt", "command"
 """How a caller is known (``Caller.method``); empty: not at all."""
@@ -35,7 +36,8 @@ class Caller:
 
     ``service`` acts under the user. ``ambient``: the browser sent the credentials by itself, so that a foreign page may be
     behind the call. ``scopes``: targets that the credentials are good for (None: whatever the user may; see ``allows``).
-    ``label`` is the name of a caller without an account, such as whoever runs a command on the server.
+    ``label`` is the name of a caller without an account, such as whoever runs a command on the server. ``token``: of ours, if one
+    was sent.
     """
 
     user: User | AnonymousUser
@@ -45,6 +47,7 @@ class Caller:
     address: str = ""
     scopes: frozenset[str] | None = None
     label: str = ""
+    token: ApiToken | None = None
 
     @property
     def known(self) -> bool:
@@ -53,6 +56,12 @@ class Caller:
     @property
     def name(self) -> str:
         return self.user.get_username() or self.label
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the credentials have neither end nor limit of their own, so that others made with them are good for no more."""
+        endless = self.token is not None and self.token.expires is None
+        return self.scopes is None and (endless or self.method in (SESSION, CERTIFICATE))
 
     @cached_property
     def role(self) -> str:
@@ -102,7 +111,7 @@ def _of_bearer(secret: str, address: str) -> Caller:
         return _of_program(secret, address)
     token = tokens.find(secret)
     scopes = None if token.scopes is None else frozenset(token.scopes)
-    return Caller(token.user, token.service, method=TOKEN, address=address, scopes=scopes)
+    return Caller(token.user, token.service, method=TOKEN, address=address, scopes=scopes, token=token)
 
 
 def _of_program(secret: str, address: str) -> Caller:

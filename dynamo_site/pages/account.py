@@ -40,8 +40,7 @@ def account(request: HttpRequest) -> HttpResponse:
     form, secret = TokenForm(request.POST or None), ""
     if request.method == "POST" and form.is_valid():
         try:
-            if caller_of(request).scopes is not None:
-                raise Denied("these credentials are limited; log in to make tokens")
+            _check(request)
             with transaction.atomic():
                 made, secret = tokens.create(
                     user, form.cleaned_data["service"], form.cleaned_data["days"], form.cleaned_data["scopes"]
@@ -63,11 +62,18 @@ def account(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
 
 
+def _check(request: HttpRequest) -> None:
+    """Raise Denied for credentials that have a limit or an end, which others made with them would not have."""
+    if not caller_of(request).lasting:
+        raise Denied("these credentials are limited; log in to make and revoke tokens")
+
+
 @require_POST
 def revoke(request: HttpRequest, number: int) -> HttpResponse:
     """End one of one's own tokens."""
     token = existing(ApiToken.objects.filter(user=named(request)), number)
     with told(request, "The token is refused from now on."), transaction.atomic():
+        _check(request)
         tokens.revoke(token)
         audit.record(
             caller_of(request),

@@ -85,8 +85,10 @@ def waiting(code: str, caller: Caller) -> DeviceLogin:
 def decide(code: str, caller: Caller, *, approve: bool) -> None:
     """The known user lets the program act under their name, or not. Raises NotThere, Denied, TooManyAttempts."""
     number = waiting(code, caller).pk  # outside of the transaction: a wrong guess counts although it raises
-    if caller.scopes is not None:
-        raise Denied("log in yourself to approve this; a limited token cannot give away more than it has")
+    if not caller.lasting:
+        raise Denied(
+            "log in yourself to approve this; credentials with a limit or an end cannot give away more than they have"
+        )
     _decide(number, caller, approve)
 
 

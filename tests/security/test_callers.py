@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from registry import rights, tokens
-from registry.models import ApiToken, AuditRecord, CopyRequest, DetoxLock, UserDN
+from registry.identity import devices
+from registry.models import ApiToken, AuditRecord, CopyRequest, DetoxLock, DeviceLogin, UserDN
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parents[2]
@@ -95,6 +96,17 @@ def test_a_limited_token_stays_limited(ann: User) -> None:
     assert Client().get("/admin/", headers=own).status_code == 403
     assert Client().post("/account/", {"days": 1}, headers=own).status_code in (400, 403)
     assert not ApiToken.objects.filter(scopes=None).exists()
+
+
+def test_a_token_with_an_end_leads_to_none_without(ann: User) -> None:
+    for_a_day = bearer(ann, days=1)
+    assert Client().post("/account/", {"days": 90}, headers=for_a_day).status_code in (400, 403)
+    number = tokens.create(ann)[0].pk
+    Client().post(f"/account/tokens/{number}/revoke/", headers=for_a_day)
+    code = devices.begin("a program", "192.0.2.1").code
+    assert Client().post("/device/", {"code": code, "decision": "approve"}, headers=for_a_day).status_code == 400
+    assert not DeviceLogin.objects.exclude(user=None).exists()
+    assert not ApiToken.objects.exclude(revoked=None).exists()
 
 
 def test_others_tokens_are_as_if_they_were_not(ann: User, eve: User) -> None:
