@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import polars as pl
+from django.db import transaction
 from django.db.models import QuerySet
 
 from consistency import history, tasks
@@ -19,7 +20,7 @@ from registry.api.strict import Body, Boolean, Text
 from registry.api.tables import field, table
 from registry.api.writing import ACCEPTED, Call, Resource, listing, operation, route
 from registry.errors import NotThere
-from scheduler.sending import queue
+from scheduler.sending import queue_after_commit
 
 TOLD_AS[history.NotKept] = "gone"
 FIELDS = by_name(*of_model(
@@ -56,8 +57,9 @@ class Checks(Resource):
         call.require("operator", "consistency", site=call.body["site"])
         if client.snapshot().row("sites", call.body["site"]) is None:
             raise NotThere(f"there is no site called {call.body['site']}")
-        queue(tasks.check, call.body["site"], dry_run=call.body["dry_run"], author=call.caller.name)
-        call.record("consistency.check", call.body["site"], None, {"dry_run": call.body["dry_run"]})
+        with transaction.atomic():
+            call.record("consistency.check", call.body["site"], None, {"dry_run": call.body["dry_run"]})
+            queue_after_commit(tasks.check, call.body["site"], dry_run=call.body["dry_run"], author=call.caller.name)
         return {"queued": "consistency.check"}
 
     @operation(answer=FIELDS)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
+from django.db import transaction
 from django.db.models import QuerySet
 
 from dealer import explain, history, monitor, tasks
@@ -24,7 +25,7 @@ from registry.api.strict import Body, Query, Text
 from registry.api.tables import field, table
 from registry.api.writing import ACCEPTED, Call, Resource, listing, operation, route
 from registry.errors import NotThere
-from scheduler.sending import queue
+from scheduler.sending import queue_after_commit
 
 TOLD_AS.update({history.NotKept: "gone", explain.NothingKnown: "not-found", RulesError: "refused"})
 FIELDS = by_name(*of_model(
@@ -87,8 +88,9 @@ class Cycles(Resource):
         """Have a worker run a cycle of a partition."""
         if client.snapshot().row("partitions", call.body["partition"]) is None:
             raise NotThere(f"there is no partition called {call.body['partition'][:100]}")
-        queue(tasks.cycle, call.body["partition"], author=call.caller.name)
-        call.record("dealer.cycle", call.body["partition"])
+        with transaction.atomic():
+            call.record("dealer.cycle", call.body["partition"])
+            queue_after_commit(tasks.cycle, call.body["partition"], author=call.caller.name)
         return {"queued": "dealer.cycle"}
 
     @operation(answer=FIELDS)

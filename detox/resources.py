@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
+from django.db import transaction
 from django.db.models import QuerySet
 
 from detox import comparing, confirming, explain, history, monitor, tasks
@@ -23,7 +25,7 @@ from registry.api.strict import Body, Boolean, Integer, Items, Query, Text
 from registry.api.tables import field, table
 from registry.api.writing import ACCEPTED, Call, Resource, listing, operation, route
 from registry.errors import NotThere
-from scheduler.sending import NoBroker, queue
+from scheduler.sending import NoBroker, queue, queue_after_commit
 
 TOLD_AS.update({
     monitor.CycleUnknown: "not-found", history.NotKept: "gone", CannotExplain: "not-found", PolicyUnreadable: "refused",
@@ -121,8 +123,9 @@ class Cycles(Resource):
             # A path would be a file of the server's.
             raise PolicyUnreadable("policy: give the name of a file of the policy directory, without a directory")
         load_policy(name)
-        queue(tasks.cycle, name, author=call.caller.name)
-        call.record("detox.cycle", name)
+        with transaction.atomic():
+            call.record("detox.cycle", name)
+            queue_after_commit(tasks.cycle, name, author=call.caller.name)
         return {"queued": "detox.cycle"}
 
     @operation(answer=WHOLE)
@@ -155,8 +158,9 @@ class Cycles(Resource):
             )
         name = confirming.policy_name(row)
         confirming.check(row.pk, load_policy(name))
-        queue(tasks.cycle, name, confirms=row.pk, author=call.caller.name)
-        call.record("detox.confirm", str(row))
+        with transaction.atomic():
+            call.record("detox.confirm", str(row))
+            queue_after_commit(tasks.cycle, name, confirms=row.pk, author=call.caller.name)
         return {"queued": "detox.cycle"}
 
 
@@ -185,11 +189,8 @@ class Comparisons(Resource):
             for name, value in call.body.items()
         }
         row = comparing.start(Question(**given), call.caller.name)
-        try:
-            queue(tasks.compare, row.pk)
-        except NoBroker as error:
-            comparing.fail(row, str(error))
-            raise
+        # A worker that is quicker than this transaction would find no question.
+        transaction.on_commit(partial(_sent, row))
         return row
 
     @operation(answer=ANSWERED)
@@ -200,6 +201,14 @@ class Comparisons(Resource):
         if row is None:
             raise NotThere(f"there is no comparison {call.path['number']}; they are kept for a while only")
         return row
+
+
+def _sent(row: Comparison) -> None:
+    try:
+        queue(tasks.compare, row.pk)
+    except NoBroker as error:
+        comparing.fail(row, str(error))
+        raise
 
 
 def _found(call: Call) -> Cycle:

@@ -7,7 +7,8 @@
 ``read`` is for GET, HEAD and OPTIONS, ``change`` for all other methods. Each is one of the words below, a ``(role, target)`` of
 ``registry.rights``, or a list of such pairs, any of which is enough. ``target`` is what a known user changes there: the
 credentials' scopes are held against it. ``within``: the view itself holds the right's limits to sites and groups, by
-``rights.require(caller, …, site=…, group=…)``; without it only those whose right is unlimited get there. ``note`` is for the docs.
+``rights.require(caller, …, site=…, group=…)``; without it only those whose right is unlimited get there. ``reads``: nothing is changed there by any method, such as by a POST
+whose question is too long for an address, so that credentials for reading do. ``note`` is for the docs.
 
 The middleware refuses addresses that nobody declared; ``manage.py check`` names them.
 """
@@ -52,11 +53,16 @@ class Access:
     change: Who = NOBODY
     target: str = "registry"
     within: bool = False
+    reads: bool = False
     note: str = ""
 
     def of(self, method: str) -> Who:
         """Who may call with ``method``."""
         return self.read if method in SAFE else self.change
+
+    def changes(self, method: str) -> bool:
+        """Whether a call with ``method`` changes anything."""
+        return method not in SAFE and not self.reads
 
 
 def access(read: Who = PUBLIC, change: Who = NOBODY, **more: Any) -> Callable[[Declared], Declared]:
@@ -133,7 +139,7 @@ def check(request: HttpRequest) -> None:
     # What everybody may costs no look at who it is; a method that is not there is told of by the view.
     if who in (ANYONE, NOBODY) or (who == PUBLIC and settings.PUBLIC_READING):
         return
-    require(caller_of(request), who, allowed, changes=method not in SAFE)
+    require(caller_of(request), who, allowed, changes=allowed.changes(method))
 
 
 def require(caller: Caller, who: Who, allowed: Access, *, changes: bool) -> None:

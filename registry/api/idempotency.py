@@ -85,12 +85,15 @@ def _kept(claim: KeptAnswer, handler: Handler, atomic: bool, secrets: Collection
         with transaction.atomic():
             return _stored(claim, handler(), secrets)
     except BaseException:
-        KeptAnswer.objects.filter(pk=claim.pk, attempt=claim.attempt, status=None).delete()
+        # Also an answer that is kept already, where what was to follow its transaction could not be done.
+        KeptAnswer.objects.filter(pk=claim.pk, attempt=claim.attempt).delete()
         raise
 
 
 def _stored(claim: KeptAnswer, answer: HttpResponseBase, secrets: Collection[str]) -> HttpResponseBase:
-    data = answer.data if isinstance(answer, Response) else None
+    if not isinstance(answer, Response):
+        raise TypeError(f"{type(answer).__name__}: its body cannot be kept for an idempotency key; give a Response")
+    data = answer.data
     if secrets and isinstance(data, Mapping):
         data = {name: "" if name in secrets else value for name, value in data.items()}
     body = b"" if data is None else JSONRenderer().render(data)

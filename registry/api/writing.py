@@ -41,7 +41,7 @@ from registry.api.problems import told
 from registry.api.rows import of_rows, row_of
 from registry.api.strict import Body, Query, values_of
 from registry.asking import Asker
-from registry.callers import Caller
+from registry.callers import Caller, caller_of
 
 ACCEPTED: Mapping[str, Any] = {
     "type": "object", "required": ["queued"], "additionalProperties": False,
@@ -64,7 +64,8 @@ class Call:
     @classmethod
     def of(cls, request: Request, **given: Any) -> Call:
         """The call that a request is."""
-        return cls(request, request.auth or Caller(request.user), **given)
+        # Also nobody known calls from somewhere.
+        return cls(request, request.auth or caller_of(request._request), **given)
 
     @property
     def asker(self) -> Asker:
@@ -87,11 +88,12 @@ class Call:
 
 
 class Resource(ViewSet):
-    """Operations on one kind of thing. ``largest_body``: bytes; ``deep_body``: nested as deep as it likes; ``atomic``, ``secrets``: see idempotency."""
+    """Operations on one kind of thing. ``largest_body``: bytes; ``deep_body``: nested as deep as it likes; ``reads``: of the address, see access; ``atomic``, ``secrets``: see idempotency."""
 
     largest_body = LARGEST
     deep_body = False
     atomic = True
+    reads = False
     secrets: tuple[str, ...] = ()
     limits: Mapping[str, str] = {}
     metadata_class = None
@@ -100,7 +102,8 @@ class Resource(ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate and count the call; then make a POST one that is carried out once."""
         super().initial(request, *args, **kwargs)
-        if request.method == "POST" and hasattr(self, "post"):
+        # What changes nothing can be done again, and would hold the transaction for as long as it takes.
+        if request.method == "POST" and not self.reads and hasattr(self, "post"):
             # DRF looks for the method's function after this.
             handler: Callable[..., HttpResponseBase] = getattr(self, "post")  # noqa: B009 - the class has none
             self.post = lambda *args, **kwargs: idempotency.once(
@@ -203,8 +206,9 @@ def route(
     """
     if access is None and set(methods) != {"get"}:
         raise ValueError(f"{address}: who may change something there?")
-    view = resource.as_view(methods)
-    view.access = access or Access()
+    access = access or Access()
+    view = resource.as_view(methods, reads=access.reads)
+    view.access = access
     return path(f"api/v1/{address}", view, name=name or f"v1-{address.replace('/', '-')}")
 
 

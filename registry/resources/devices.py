@@ -64,6 +64,8 @@ class LoginBegun(serializers.Serializer[Any]):
 class Devices(Resource):
     """Login of programs by a browser."""
 
+    secrets = ("device_code", "secret")
+
     @operation(body=LoginWished, answer=LoginBegun)
     def begin(self, call: Call) -> Response:
         """Begin a login."""

@@ -17,7 +17,7 @@ from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.strict import Boolean, Query
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere
+from registry.errors import NotThere, Refused
 from registry.models import Injection
 
 FIELDS = by_name(*of_model(
@@ -25,7 +25,7 @@ FIELDS = by_name(*of_model(
 ))  # fmt: skip
 _OBJECTS: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
 DOCUMENT: dict[str, Any] = {
-    "type": "object", "additionalProperties": False,
+    "type": "object", "additionalProperties": False, "minProperties": 1,
     "description": "Lists of what is to be added or removed; existing objects stay as they are.",
     "properties": {"dataset": _OBJECTS, "site": _OBJECTS, "group": _OBJECTS, "datasetreplica": _OBJECTS},
     "example": {
@@ -66,6 +66,8 @@ class Injections(Resource):
     @operation(query=Waited, body=DOCUMENT, answer=FIELDS, status=202, also={201: FIELDS})
     def create(self, call: Call) -> HttpResponseBase:
         """Queue a document, to be applied in order; with `wait=true` it is in the inventory when the answer comes."""
+        if not any(call.document.values() if isinstance(call.document, dict) else [call.document]):
+            raise Refused(f"the document is empty; give some of {', '.join(DOCUMENT['properties'])}")
         serve = injections.apply_now if call.query["wait"] else injections.queue
         row = serve(call.asker, self.kind, call.document)
         headers = {"Location": f"/api/v1/{self.address}/{row.pk}"}

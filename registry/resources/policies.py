@@ -16,7 +16,7 @@ from inventory.policy import versions
 from inventory.policy.checking import World, check_text, together, world_of
 from inventory.policy.errors import PolicyError
 from inventory.policy.parser import MAX_TEXT
-from registry.access import KNOWN, Access
+from registry.access import KNOWN, NOBODY, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model
 from registry.api.schema import example
@@ -122,15 +122,15 @@ class Policies(Resource):
     @operation(body=PolicyLoaded, answer=WITH_TEXT, status=201)
     def load(self, call: Call) -> PolicyVersion:
         """Put a text in force as a new version; the same text again is no new version."""
-        given = call.body
-        return versions.save(
-            call.path["name"],
-            given["text"],
-            call.caller.name,
-            "api",
-            based_on=given["based_on"],
-            comment=given["comment"],
-        )
+        name, given = call.path["name"], call.body
+        before = versions.newest(name)
+        with transaction.atomic():
+            row = versions.save(
+                name, given["text"], call.caller.name, "api", based_on=given["based_on"], comment=given["comment"]
+            )
+            if before is None or row.number != before.number:
+                call.record("policy.load", name, _noted(before), _noted(row))
+        return row
 
     @operation(answer=WITH_TEXT, status=201)
     def restore(self, call: Call) -> PolicyVersion:
@@ -150,6 +150,11 @@ def _told(name: str) -> dict[str, Any]:
     return {"name": name, "kind": found.kind, "number": found.number, "trouble": ""}
 
 
+def _noted(row: PolicyVersion | None) -> dict[str, Any] | None:
+    """A version for the audit log; its text is kept where versions are."""
+    return None if row is None else {"version": row.number, "digest": row.digest, "comment": row.comment}
+
+
 def _as_dict(found: versions.InForce) -> dict[str, Any]:
     return {name: getattr(found, name) for name in ("name", "kind", "number", "text", "alarm", "origin")}
 
@@ -164,9 +169,10 @@ def _world() -> World:
 
 
 _LOAD = Access(change=("operator", "policy"))
+_CHECK = Access(NOBODY, KNOWN, reads=True, note="only reads")
 urlpatterns = [
     route("policies", Policies, {"get": "list"}),
-    route("policies/check", Policies, {"post": "check"}, access=Access(change=KNOWN, target="policy")),
+    route("policies/check", Policies, {"post": "check"}, access=_CHECK),
     route("policies/<str:name>", Policies, {"get": "show", "put": "load"}, name="v1-policies-one", access=_LOAD),
     route("policies/<str:name>/versions", Policies, {"get": "versions"}, name="v1-policies-versions"),
     route("policies/<str:name>/versions/<int:number>", Policies, {"get": "version"}, name="v1-policies-version"),

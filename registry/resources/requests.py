@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from inventory import client
 from inventory.snapshot import Snapshot
 from registry import approval, archive, cached, placing, preview
-from registry.access import KNOWN, Access
+from registry.access import KNOWN, NOBODY, Access
 from registry.api.columns import Field, by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
@@ -248,6 +248,7 @@ def _wanted(body: Mapping[str, Any]) -> Wanted:
 
 
 _ASK, _BY_HAND = Access(change=KNOWN), Access(change=("operator", "registry"))
+_PREVIEW = Access(NOBODY, KNOWN, reads=True, note="only reads")
 _DECIDE = Access(change=("operator", "registry"), within=True)
 
 
@@ -255,7 +256,7 @@ def _routes(resource: type[_Requests]) -> list[URLPattern]:
     name, change = resource.address, {"patch": "change"} if hasattr(resource, "change") else {}
     return [
         route(name, resource, {"get": "list", "post": "create"}, access=_ASK),
-        route(f"{name}/preview", resource, {"post": "preview"}, access=_ASK),
+        route(f"{name}/preview", resource, {"post": "preview"}, access=_PREVIEW),
         route(f"{name}/<int:number>", resource, {"get": "show", **change}, name=f"v1-{name}-one", access=_ASK),
         route(f"{name}/<int:number>/actions", resource, {"get": "actions"}, name=f"v1-{name}-actions"),
         *(

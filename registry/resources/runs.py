@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import redis
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
@@ -55,10 +56,12 @@ class Runs(Resource):
         """Ask a run to end; what it has not committed does not exist."""
         row = _found(call)
         try:
-            ending = end_run(row, call.caller.name)
+            with transaction.atomic():
+                # First: what is sent to the run is not taken back where this cannot be written.
+                call.record("run.kill", str(row), {"state": row.state}, None)
+                ending = end_run(row, call.caller.name)
         except redis.RedisError as error:
             raise Busy(f"Redis does not answer, so nothing can be ended now: {error}") from error
-        call.record("run.kill", str(row), {"state": row.state}, None)
         return {"ending": ending}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +15,7 @@ from detox import monitor
 from detox.cycle import run_cycle
 from detox.models import Comparison, Cycle
 from dynamo_site.api import schema_text
+from registry.answer_models import KeptAnswer
 from registry.audit_models import AuditRecord
 from scheduler.connection import connect
 from tests.detox import store
@@ -32,6 +34,12 @@ def cycle(inventory, redis_url, settings, tmp_path: Path) -> Cycle:
     store.full_site(inventory)
     connect().delete(QUEUE)
     return run_cycle(store.parsed(), "alice")
+
+
+@pytest.fixture
+def committed(django_capture_on_commit_callbacks):
+    """Around calls: they are in a transaction until its end."""
+    return partial(django_capture_on_commit_callbacks, execute=True)
 
 
 def queued() -> list[dict]:
@@ -65,19 +73,21 @@ def test_what_is_told_of_a_cycle_is_as_the_schema_says(cycle, nobody):
         jsonschema.Draft202012Validator({**declared, "components": schema["components"]}).validate(told)
 
 
-def test_operators_have_a_worker_run_a_cycle(cycle, operator, ann):
+def test_operators_have_a_worker_run_a_cycle(cycle, operator, ann, committed):
     problem(ann.post("detox/cycles", {"policy": "Physics.txt"}), 403, "denied")
     assert queued() == []
-    answer = operator.post("detox/cycles", {"policy": "Physics.txt"}, idempotency_key="k")
-    assert (answer.status_code, answer.json()) == (202, {"queued": "detox.cycle"})
-    assert operator.post("detox/cycles", {"policy": "Physics.txt"}, idempotency_key="k").status_code == 202
+    with committed():
+        answer = operator.post("detox/cycles", {"policy": "Physics.txt"}, idempotency_key="k")
+        assert (answer.status_code, answer.json()) == (202, {"queued": "detox.cycle"})
+        assert operator.post("detox/cycles", {"policy": "Physics.txt"}, idempotency_key="k").status_code == 202
     assert [message["headers"]["task"] for message in queued()] == ["detox.cycle"]
     assert AuditRecord.objects.get(action="detox.cycle").user == "olga"
 
 
-def test_operators_confirm_what_the_guard_refused(cycle, operator):
+def test_operators_confirm_what_the_guard_refused(cycle, operator, committed):
     Cycle.objects.filter(pk=cycle.pk).update(state="refused")
-    assert operator.post(f"detox/cycles/{cycle.pk}/confirm").status_code == 202
+    with committed():
+        assert operator.post(f"detox/cycles/{cycle.pk}/confirm").status_code == 202
     (message,) = queued()
     assert f"'confirms': {cycle.pk}" in message["headers"]["kwargsrepr"]
     assert "Physics.txt" in message["headers"]["argsrepr"]
@@ -92,26 +102,48 @@ def test_operators_ask_what_would_be(cycle, operator, nobody):
     assert Comparison.objects.count() == 1
 
 
-def test_operators_have_dealer_and_the_sites_looked_after(cycle, operator, nobody):
-    assert operator.post("dealer/cycles", {"partition": "Physics"}).status_code == 202
+def test_operators_have_dealer_and_the_sites_looked_after(cycle, operator, nobody, committed):
+    with committed():
+        assert operator.post("dealer/cycles", {"partition": "Physics"}).status_code == 202
+        assert operator.post("consistency/runs", {"site": "T2_A", "dry_run": True}).status_code == 202
     problem(operator.post("dealer/cycles", {"partition": "None"}), 404, "not-found")
-    assert operator.post("consistency/runs", {"site": "T2_A", "dry_run": True}).status_code == 202
     problem(operator.post("consistency/runs", {"site": "T9"}), 404, "not-found")
     assert {message["headers"]["task"] for message in queued()} == {"dealer.cycle", "consistency.check"}
     assert not DealerCycle.objects.exists()
     assert nobody.get("dealer/rules").json() == []
 
 
+def test_no_worker_is_told_before_what_it_needs_is_there(cycle, operator, committed):
+    """One that is quicker than the transaction would find nothing, and what is rolled back nobody is to do."""
+    Cycle.objects.filter(pk=cycle.pk).update(state="refused")
+    calls = {
+        "detox/cycles": {"policy": "Physics.txt"}, f"detox/cycles/{cycle.pk}/confirm": None,
+        "detox/comparisons": {"subject": "Physics", "quotas": ["T2_A=100"]}, "dealer/cycles": {"partition": "Physics"},
+        "consistency/runs": {"site": "T2_A"},
+    }  # fmt: skip
+    with committed():
+        for path, body in calls.items():
+            assert operator.post(path, body, idempotency_key=path).status_code == 202
+        assert queued() == []
+    assert len(queued()) == len(calls)
+
+
 @pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
 def test_while_nobody_can_be_told_of_the_work_the_caller_is_told_so(inventory, operator):
     store.full_site(inventory)
     current_app.conf.broker_url, before = "redis://127.0.0.1:1/0", current_app.conf.broker_url
     current_app._after_fork()  # forget connections
     try:
-        answer = operator.post("dealer/cycles", {"partition": "Physics"})
+        answer = operator.post("dealer/cycles", {"partition": "Physics"}, idempotency_key="k")
+        asked = operator.post("detox/comparisons", {"subject": "Physics", "quotas": ["T2_A=100"]}, idempotency_key="l")
     finally:
         current_app.conf.broker_url = before
         current_app._after_fork()  # forget connections
     problem(answer, 503, "busy")
     assert int(answer["Retry-After"]) > 0
-    assert not AuditRecord.objects.filter(action="dealer.cycle").exists()
+    # That it was asked for is in the log; the key is free for another try.
+    assert AuditRecord.objects.filter(action="dealer.cycle").count() == 1
+    problem(asked, 503, "busy")
+    assert Comparison.objects.get().state == "failed"
+    assert not KeptAnswer.objects.exists()

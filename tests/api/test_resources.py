@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from fileops.models import Subscription
+from inventory import run_tokens
 from inventory.policy import versions
+from registry import audit, tokens
 from registry.audit_models import AuditRecord
-from registry.models import ApiToken, KeptAnswer
+from registry.models import ApiToken, DeviceLogin, Injection, KeptAnswer
 from scheduler import applock
 from scheduler.models import Run
 from tests.detox.store import POLICY
@@ -146,6 +150,18 @@ class TestPolicies:
         again = operator.post("policies/Physics.txt/versions/1/restore").json()
         assert (again["number"], again["text"]) == (3, POLICY)
 
+    def test_what_is_put_in_force_is_in_the_audit_log_once(self, operator):
+        for _ in range(2):
+            operator.send("PUT", "policies/Physics.txt", {"text": POLICY.replace("0.9", "0.95"), "comment": "fuller"})
+        noted = AuditRecord.objects.get(action="policy.load")
+        assert (noted.user, noted.target, noted.before["version"], noted.after["version"]) == (
+            "olga",
+            "Physics.txt",
+            1,
+            2,
+        )
+        assert noted.after["comment"] == "fuller"
+
     def test_a_text_with_mistakes_is_not_put_in_force(self, operator):
         told = problem(
             operator.send("PUT", "policies/Physics.txt", {"text": "Partition Physics\nDismis\n"}), 400, "refused"
@@ -225,18 +241,54 @@ class TestOneself:
         assert ann.send("DELETE", f"tokens/{made['id']}").status_code == 204
         problem(nobody.get("whoami"), 401, "not-authenticated")
 
-    def test_a_token_makes_none_that_is_good_for_more(self, ann, nobody):
-        made = ann.post("tokens", {"scopes": ["registry"]}).json()
-        nobody.headers = {"authorization": f"Bearer {made['secret']}"}
-        problem(nobody.post("tokens", {"scopes": ["registry", "inventory"]}), 403, "denied")
-        less = nobody.post("tokens", {}).json()
-        assert ApiToken.objects.get(pk=less["id"]).scopes == ["registry"]
+    def test_a_token_with_scopes_makes_none_and_revokes_itself_only(self, ann, nobody):
+        mine, other = (ann.post("tokens", {"scopes": ["registry"]}).json() for _ in range(2))
+        nobody.headers = {"authorization": f"Bearer {mine['secret']}"}
+        problem(nobody.post("tokens", {"scopes": ["registry"]}), 403, "denied")
+        problem(nobody.send("DELETE", f"tokens/{other['id']}"), 403, "denied")
+        assert nobody.send("DELETE", f"tokens/{mine['id']}").status_code == 204
+        assert ApiToken.objects.filter(revoked=None, scopes=["registry"]).get().pk == other["id"]
+
+    @pytest.mark.parametrize("days", [None, 90, 0.5])
+    def test_no_token_outlives_the_one_it_is_made_with(self, ann, nobody, days):
+        parent = ann.post("tokens", {"days": 1}).json()
+        nobody.headers = {"authorization": f"Bearer {parent['secret']}"}
+        made = nobody.post("tokens", {"days": days})
+        assert made.status_code == 201
+        ends = ApiToken.objects.in_bulk([parent["id"], made.json()["id"]])
+        longer = ends[made.json()["id"]].expires - ends[parent["id"]].expires
+        assert longer <= timedelta(seconds=1)
+        assert (longer < timedelta(hours=-11)) == (days == 0.5)
+
+    def test_a_program_makes_no_token_that_outlives_its_run(self, ann):
+        ann.post("tokens", {"service": "x"})
+        with run_tokens.issued(7, "ann", 60, acts=True) as secret:
+            ann.headers = {"authorization": f"Bearer {secret}"}
+            problem(ann.post("tokens", {"scopes": []}), 403, "denied")
+            number = ann.user.api_tokens.filter(service="x").get().pk
+            problem(ann.send("DELETE", f"tokens/{number}"), 403, "denied")
+        assert not ann.user.api_tokens.exclude(revoked=None).exists()
 
     def test_a_secret_is_not_kept_with_the_answer_for_a_key(self, ann):
         first, second = (ann.post("tokens", {}, idempotency_key="k").json() for _ in range(2))
         assert first["secret"]
         assert second == {**first, "secret": ""}
         assert first["secret"].encode() not in bytes(KeptAnswer.objects.get().body)
+
+    def test_nor_is_one_that_a_login_in_the_browser_gave(self, ann):
+        begun = ann.post("device/codes", {}, idempotency_key="b").json()
+        DeviceLogin.objects.update(user=ann.user)
+        asked = {"device_code": begun["device_code"]}
+        first, second = (ann.post("device/token", asked, idempotency_key="c").json() for _ in range(2))
+        assert first["secret"]
+        assert second == {**first, "secret": ""}
+        kept = b"".join(bytes(row.body) for row in KeptAnswer.objects.all())
+        assert not any(secret.encode() in kept for secret in (first["secret"], begun["device_code"]))
+
+    def test_logins_are_bounded_for_each_address_that_nginx_tells(self, nobody, settings):
+        settings.PROXY_ADDRESSES, settings.PROXY_SECRET = ["127.0.0.0/8"], ""
+        assert nobody.post("device/codes", {}, x_forwarded_for="192.0.2.7").status_code == 200
+        assert DeviceLogin.objects.get().address == "192.0.2.7"
 
     def test_secrets_are_not_kept(self, ann):
         made = ann.post("tokens", {}).json()
@@ -259,6 +311,13 @@ class TestInjections:
         assert applied.json()["version"] == version
         assert everything.snapshot().row("datasets", "/New/Run-v1/RAW") is not None
 
+    @pytest.mark.parametrize("path", ["injections", "injections?wait=true", "invalidations"])
+    @pytest.mark.parametrize("body", [None, {}, {"dataset": []}])
+    def test_a_document_that_names_nothing_is_a_mistake(self, operator, path, body):
+        before = Injection.objects.count()
+        assert "empty" in problem(operator.post(path, body), 400, "refused")["detail"]
+        assert Injection.objects.count() == before
+
     def test_mistakes_are_told_with_their_places(self, operator):
         document = {"dataset": [{"name": "/New/Run-v1/RAW", "status": "wonderful", "blocks": []}]}
         told = problem(operator.post("injections", document), 400, "refused")
@@ -277,11 +336,15 @@ def test_the_parts_of_the_installation_are_told(nobody, ann, redis_url):
 class TestPrograms:
     HELLO = {"title": "hello", "content": "cHJpbnQoMSkK", "arguments": ["--deep"]}
 
-    def test_a_program_is_submitted_shown_and_ended_by_its_author(self, ann, bob, redis_url):
+    def test_a_program_is_submitted_shown_and_ended_by_its_author(self, nobody, ann, bob, redis_url):
         made = ann.post("applications", self.HELLO)
         assert made.status_code == 201, made.content
         number = made.json()["id"]
         assert made.json()["arguments"] == ["--deep"]
+        # What it was given is for those who are known.
+        assert "--deep" not in nobody.get("applications").content.decode()
+        problem(nobody.get(f"applications/{number}"), 401, "not-authenticated")
+        assert bob.get(f"applications/{number}").json()["arguments"] == ["--deep"]
         assert ann.get(f"applications/{number}/log").json() == {"text": "", "offset": 0, "next": 0, "ended": False}
         problem(bob.post(f"applications/{number}/kill"), 403, "denied")
         assert ann.post(f"applications/{number}/kill").json() == {"changed": True}
@@ -311,3 +374,38 @@ def test_what_operators_do_is_in_the_audit_log(operator):
     assert {"fileops.release", "policy.restore"} <= set(found)
     assert any(action == "application-lock.add" for action in found)
     assert AuditRecord.objects.filter(action="fileops.release").get().method == "token"
+
+
+CHANGES = [
+    ("application.lock", "POST", "application-locks", {"application": "detox"}, lambda: applock.held("detox")),
+    ("application-lock.delete", "DELETE", "application-locks/{lock}", None,
+     lambda: AuditRecord.objects.filter(action="application.unlock").first()),
+    ("run.kill", "POST", "runs/1/kill", None, lambda: Run.objects.get(pk=1).killed_by),
+    ("policy.load", "PUT", "policies/Physics.txt", {"text": POLICY.replace("0.9", "0.95")},
+     lambda: versions.newest("Physics.txt").number - 1),
+    ("token.revoke", "DELETE", "tokens/{token}", None, lambda: ApiToken.objects.exclude(revoked=None).first()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("action", "method", "path", "body", "changed"), CHANGES, ids=[change[0] for change in CHANGES]
+)
+def test_nothing_is_changed_that_is_not_in_the_audit_log(
+    operator, redis_url, monkeypatch, action, method, path, body, changed
+):
+    """Nor the other way round."""
+    Run.objects.filter(pk=1).update(state="run", job=None)
+    numbers = {"token": tokens.create(operator.user)[0].pk, "lock": 0}
+    if "{lock}" in path:
+        numbers["lock"] = operator.post("application-locks", {"application": "dealer"}).json()["id"]
+    record = audit.record_many
+
+    def full(who, noted, changes):
+        if noted == action:
+            raise OSError("no space left")
+        record(who, noted, changes)
+
+    monkeypatch.setattr(audit, "record_many", full)
+    with pytest.raises(OSError, match="no space"):
+        operator.send(method, path.format(**numbers), body)
+    assert not changed()

@@ -38,6 +38,9 @@ RESOURCES: list[URLPattern] = [
     route("history/<str:version>", history.HistoryOfVersion, _LIST, name="v1-history-of-version"),
     route("lfn2pfn", files.Paths, _LIST),
     route(
-        "query", query.Query, {"get": "get_rows", "post": "post_rows"}, access=Access(KNOWN, KNOWN, target="inventory")
+        "query",
+        query.Query,
+        {"get": "get_rows", "post": "post_rows"},
+        access=Access(KNOWN, KNOWN, reads=True, note="only reads"),
     ),
 ]

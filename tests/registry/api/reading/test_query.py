@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from registry import tokens
+from registry.answer_models import KeptAnswer
 from tests.registry.api.reading.makers import DATASETS
 from tests.registry.api.reading.test_formats import TYPES, body_of, read_back
 
@@ -38,6 +39,22 @@ def test_long_sql_goes_in_the_body(known, stocked):
     assert answer.status_code == 200, answer.content
     assert len(answer.json()["results"]) == 5
     assert answer.json()["truncated"] is True
+
+
+def test_credentials_that_only_read_are_enough_for_long_sql(reader, stocked):
+    secret = tokens.create(User.objects.create_user("ann"), scopes=[])[1]
+    body, headers = {"sql": "SELECT 1 AS one"}, {"authorization": f"Bearer {secret}", "idempotency-key": "k"}
+    for _ in range(2):
+        answer = reader.client.post("/api/v1/query", body, content_type="application/json", headers=headers)
+        assert (answer.status_code, answer.json()["results"]) == (200, [{"one": 1}])
+    assert not KeptAnswer.objects.exists()
+
+
+def test_names_of_columns_are_cells_too(known, stocked):
+    """Text of a header is the caller's, as that of a cell is anybody's."""
+    sql = """ SELECT 1 AS "=HYPERLINK(1)", 2 AS "a,b", 3 AS "c""d" """
+    data = body_of(ask(known, sql, format="csv"))
+    assert data == b'\'=HYPERLINK(1),"a,b","c""d"\r\n1,2,3\r\n'
 
 
 @pytest.mark.parametrize("form", TYPES)

@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from inventory.models import TunedSetting
+from registry import tokens
 from registry.answer_models import KeptAnswer
 from registry.api import idempotency, throttling
 from registry.models import DetoxLock
@@ -106,6 +108,17 @@ def test_a_failure_of_the_server_is_a_problem_without_its_secrets(ann, monkeypat
     assert "ZeroDivision" not in str(told)
 
 
+@pytest.mark.parametrize("path", ["deletion-requests/preview", "copy-requests/preview", "policies/check"])
+def test_credentials_that_only_read_ask_what_would_be(ann, filled, path):
+    """They are POSTs as what is asked is long; nothing is changed."""
+    ann.headers = {"authorization": f"Bearer {tokens.create(ann.user, scopes=[])[1]}"}
+    body = {"text": "x"} if path == "policies/check" else {"items": ["/Big/Run-v1/RAW"], "sites": ["T2_A"]}
+    if path == "copy-requests/preview":
+        body["group"] = "AnalysisOps"
+    assert ann.post(path, body).status_code == 200
+    problem(ann.post("locks", LOCK), 403, "denied")
+
+
 class TestIdempotencyKeys:
     def test_the_same_again_gets_the_same_answer_and_does_nothing(self, ann):
         first, second = (ann.post("locks", LOCK, idempotency_key="k1") for _ in range(2))
@@ -169,6 +182,21 @@ class TestIdempotencyKeys:
             ann.post("locks", LOCK, idempotency_key="k")
         assert not DetoxLock.objects.exists()
 
+    def test_a_call_that_changes_nothing_keeps_nothing(self, ann, filled):
+        asked = {"items": ["/Big/Run-v1/RAW"], "sites": ["T2_A"]}
+        for path, body in (("deletion-requests/preview", asked), ("policies/check", {"text": "nonsense"})):
+            answers = [ann.post(path, body, idempotency_key="k") for _ in range(2)]
+            assert [answer.status_code for answer in answers] == [200, 200], answers[0].content
+            assert "Idempotency-Replayed" not in answers[1]
+        assert not KeptAnswer.objects.exists()
+
+    def test_a_body_that_was_not_seen_is_not_kept_as_empty(self, ann, monkeypatch):
+        monkeypatch.setattr("registry.api.writing.Call.made", lambda *_, **__: HttpResponse(b"whole", status=201))
+        with pytest.raises(TypeError, match="cannot be kept"):
+            ann.post("locks", LOCK, idempotency_key="k")
+        assert not KeptAnswer.objects.exists()
+        assert not DetoxLock.objects.exists()
+
     @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "ä"])
     def test_a_key_has_a_form(self, ann, key):
         assert fields_of(problem(ann.post("locks", LOCK, idempotency_key=key), 400, "invalid")) == ["Idempotency-Key"]
@@ -217,6 +245,17 @@ class TestLimits:
         problem(refused[0], 429, "too-many-calls")
         assert 0 < int(refused[0]["Retry-After"]) <= 60
         assert bob.get("whoami").status_code == 200
+
+    def test_addresses_that_nobody_is_known_at_are_counted_each(self, nobody, settings):
+        """Behind nginx all of them come by its own address."""
+        settings.PROXY_ADDRESSES, settings.PROXY_SECRET = ["127.0.0.0/8"], ""
+        TunedSetting.objects.update_or_create(
+            component="registry", name="anonymous_calls_per_minute", defaults={"value": 3}
+        )
+        throttling.forget()
+        for _ in range(8):
+            nobody.get("locks", x_forwarded_for="192.0.2.1")
+        assert nobody.get("locks", x_forwarded_for="192.0.2.2").status_code == 200
 
     def test_no_limit_is_no_limit(self, ann):
         TunedSetting.objects.update(value=0)
