@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
@@ -120,8 +121,10 @@ class ApplicationLocks(Resource):
         expires = body.get("expires")
         if expires is not None and expires <= timezone.now():
             raise Refused("expires: is in the past")
-        applock.lock(body["application"], caller.name, caller.service, body["note"], expires)
-        audit.record(caller, "application.lock", body["application"], None, {"note": body["note"], "expires": expires})
+        with transaction.atomic():
+            applock.lock(body["application"], caller.name, caller.service, body["note"], expires)
+            noted = {"note": body["note"], "expires": expires}
+            audit.record(caller, "application.lock", body["application"], None, noted)
         mine = ApplicationLock.objects.filter(
             application=call.body["application"], user=caller.name, service=caller.service
         )
@@ -138,8 +141,9 @@ class ApplicationLocks(Resource):
             raise NotThere(f"there is no lock {call.path['number']} of an application")
         if row.user != call.caller.name:
             call.require("admin", "application")
-        audit.record(call.caller, "application.unlock", row.application, {"user": row.user, "note": row.note}, None)
-        row.delete()
+        with transaction.atomic():
+            audit.record(call.caller, "application.unlock", row.application, {"user": row.user, "note": row.note}, None)
+            row.delete()
 
 
 _MINE, _STOP = Access(change=KNOWN), Access(change=("operator", "application"))
