@@ -229,8 +229,20 @@ class SequenceAdmin(ModelAdmin):
         return f"{step.position}: {step.title} {step.last.state}" if step else ""
 
     def has_change_permission(self, request: HttpRequest, obj: Sequence | None = None) -> bool:
-        # Steps must not move under the one that is being done.
-        return super().has_change_permission(request, obj) and (obj is None or not obj.enabled)
+        # Steps must not move under the one that is being done; and whoever writes them has programs run in the owner's name.
+        if obj is not None and (obj.enabled or not (request.user.is_superuser or obj.owner == request.user)):
+            return False
+        return super().has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Sequence | None = None) -> tuple[str, ...]:
+        """Only an administrator gives a sequence to somebody else."""
+        return self.readonly_fields if request.user.is_superuser else ("owner", *self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Sequence, form: Any, change: bool) -> None:
+        """A new one is its maker's, unless an administrator said whose."""
+        if not change and not request.user.is_superuser:
+            obj.owner = request.user
+        super().save_model(request, obj, form, change)
 
     def has_control_permission(self, request: HttpRequest) -> bool:
         """Who may start and stop: the permission that the model declares."""

@@ -22,7 +22,7 @@ from scheduler.errors import ProgramRefused
 from scheduler.models import OPEN_STATES, Application, Level, Run, SequenceStep, State
 from scheduler.programs import authorised, files
 from scheduler.programs.log import Part, part
-from scheduler.programs.places import dispatch
+from scheduler.programs.places import dispatch, require_room
 from scheduler.settings import SchedulerSettings, scheduler_settings
 
 _MOST_ARGUMENTS, _LONGEST_ARGUMENTS = 1000, 65536
@@ -44,6 +44,7 @@ def submit(
     if level not in Level.values:
         raise ProgramRefused(f"there is no level {level!r}; choose one of {', '.join(Level.values)}")
     _check_arguments(arguments)
+    require_room(author)
     if content is None:
         data = files.registered(path, settings.program_bytes)
     else:

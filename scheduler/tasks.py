@@ -14,6 +14,7 @@ from scheduler.programs import files, keeper, places
 from scheduler.schedules import Schedule
 from scheduler.sequencing import advance
 from scheduler.settings import scheduler_settings
+from scheduler.trying import all_tried
 
 SCHEDULES = [
     Schedule(task="scheduler.reconcile", every=30),
@@ -47,9 +48,8 @@ def application(application: int) -> None:
 @shared_task(name="scheduler.sequences", isolated=False)
 def sequences() -> None:
     """Do the next step of sequences whose time has come, and give programs that wait to workers."""
-    keeper.settle_lost()
-    advance.advance_all()
-    places.dispatch()
+    parts = {"lost programs": keeper.settle_lost, "steps": advance.advance_all, "places": places.dispatch}
+    all_tried("sequences and programs", parts)
 
 
 def send(task: str, arguments: dict[str, Any], attempt: int) -> None:

@@ -34,6 +34,8 @@ FIELDS = by_name(*of_model(
     Application, "id", "title", "author", "level", "path", "sha256", "arguments", "limit", "state", "step", "run", "job", "queued_at",
     "assigned_at", "started_at", "ended_at", "exit_code", "error", "killed_by", title="hello",
 ))  # fmt: skip
+# What a program is given may be its user's own business.
+LISTED = {name: column for name, column in FIELDS.items() if name != "arguments"}
 SEQUENCES = by_name(
     *of_model(
         Sequence, "id", "name", "restart", "enabled", "phase", "position", "until", "rounds", "failures", "changed_at"
@@ -108,9 +110,9 @@ class Programs(Resource):
 
     largest_body = 48 * 1024 * 1024
 
-    @listing(FIELDS)
+    @listing(LISTED)
     def list(self, call: Call) -> QuerySet[Application]:
-        """Programs, newest first."""
+        """Programs, newest first; what each was given, its own address tells those who are known."""
         return Application.objects.all()
 
     @operation(body=ProgramSubmitted, answer=FIELDS, status=201)
@@ -226,7 +228,9 @@ _SUBMIT = Access(change=KNOWN, target="application", note="writing: programs tha
 _CONTROL = Access(change=("operator", "application"), target="application")
 urlpatterns = [
     route("applications", Programs, {"get": "list", "post": "create"}, access=_SUBMIT),
-    route("applications/<int:number>", Programs, {"get": "show"}, name="v1-applications-one"),
+    route(
+        "applications/<int:number>", Programs, {"get": "show"}, name="v1-applications-one", access=Access(read=KNOWN)
+    ),
     route(
         "applications/<int:number>/log", Programs, {"get": "log"}, name="v1-applications-log", access=Access(read=KNOWN)
     ),

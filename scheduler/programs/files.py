@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from django.utils import timezone
 from scheduler.errors import ProgramNotFound, ProgramRefused
 from scheduler.models import Application
 
-_CHUNK = 1 << 20
+_STRAY_SECONDS, _ROWS = 86400.0, 500
 
 
 def directory(number: int) -> Path:
@@ -29,21 +30,38 @@ def directory(number: int) -> Path:
 
 
 def keep(number: int, content: bytes) -> None:
-    """Keep an uploaded program, for its owner's account only."""
+    """Keep an uploaded program, for its owner's account only. In the transaction that made its row.
+
+    What is there already is of a row that was rolled back: databases give its number again.
+    """
     place = directory(number)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(place)
     place.mkdir(mode=0o700, parents=True)
     (place / "program").write_bytes(content)
 
 
 def forget(days: float) -> int:
-    """Delete applications that ended so long ago, with their files; how many."""
+    """Delete applications that ended so long ago, with their files, and files of none; how many applications."""
     before = timezone.now() - timedelta(days=days)
     old = list(Application.objects.filter(ended_at__lt=before).values_list("pk", flat=True))
     for number in old:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(directory(number))
         Application.objects.filter(pk=number).delete()
+    _forget_strays()
     return len(old)
+
+
+def _forget_strays() -> None:
+    """Delete what was kept for rows that were rolled back."""
+    before = time.time() - _STRAY_SECONDS
+    found = Path(settings.APPLICATION_DIR).glob("[0-9]*")
+    numbers = [int(place.name) for place in found if place.name.isdecimal() and place.stat().st_mtime < before]
+    for start in range(0, len(numbers), _ROWS):
+        some = numbers[start : start + _ROWS]
+        for number in set(some).difference(Application.objects.filter(pk__in=some).values_list("pk", flat=True)):
+            shutil.rmtree(directory(number))
 
 
 def sha256(content: bytes) -> str:

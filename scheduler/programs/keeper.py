@@ -120,7 +120,8 @@ def _finish(
 
 def _run(application: Application, output: BoundedLog, settings: SchedulerSettings) -> None:
     _program(application, settings)
-    arguments = {"application": application.pk, "title": application.title, "arguments": application.arguments}
+    # Not its arguments: runs are for everybody to see.
+    arguments = {"application": application.pk, "title": application.title}
     with Workplace(application.pk) as workplace:
         if application.level != Level.WRITE:
             with runs.reader(LOCK, arguments, application.author) as reading:

@@ -1,7 +1,9 @@
-"""Places for users' programs: so many go on at a time, the others wait in order."""
+"""Places for users' programs: so many go on at a time, and fewer of one user; the others wait in order."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 
 import structlog
@@ -10,6 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from scheduler import applock
+from scheduler.errors import ProgramRefused
 from scheduler.models import Application, State
 from scheduler.settings import scheduler_settings
 
@@ -28,9 +31,32 @@ def dispatch() -> int:
     # Given to a worker, and nobody took it: its message was lost.
     lost = Application.objects.filter(state=State.ASSIGNED, job=None, assigned_at__lt=now - _LOST_AFTER)
     lost.update(state=State.NEW)
-    busy = Application.objects.filter(state__in=(State.ASSIGNED, State.RUN)).count()
-    waiting = Application.objects.filter(state=State.NEW).order_by("id").values_list("pk", flat=True)
-    return sum(_given(number) for number in waiting[: max(0, settings.programs - busy)])
+    going = Counter(
+        Application.objects.filter(state__in=(State.ASSIGNED, State.RUN)).order_by().values_list("author", flat=True)
+    )
+    free, given = settings.programs - going.total(), 0
+    for number, author in _waiting([name for name, count in going.items() if count >= settings.user_programs]):
+        if given >= free:
+            break
+        if going[author] < settings.user_programs and _given(number):
+            given += 1
+            going[author] += 1
+    return given
+
+
+def _waiting(without: list[str]) -> Iterator[tuple[int, str]]:
+    """Number and author of those that wait, in order; not of these authors."""
+    rows = Application.objects.filter(state=State.NEW).exclude(author__in=without).order_by("id")
+    return iter(rows.values_list("pk", "author"))
+
+
+def require_room(author: str) -> None:
+    """Raise ProgramRefused when as many of ``author``'s programs wait as may."""
+    most = scheduler_settings().user_queue
+    if Application.objects.filter(author=author, state=State.NEW).count() >= most:
+        raise ProgramRefused(
+            f"{most} programs of {author} wait already (scheduler.user_queue); try again when some have begun, or end some"
+        )
 
 
 def _given(number: int) -> bool:

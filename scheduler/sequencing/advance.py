@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from scheduler.sequencing.engine import Outcome, Pauses, Standing
 from scheduler.sequencing.expression import ExpressionWrong, seconds
 from scheduler.sequencing.words import ArgumentsWrong, filled, words
 from scheduler.settings import SchedulerSettings, scheduler_settings
+from scheduler.trying import all_tried
 
 _HOUR = 3600.0
 _STATES: dict[type[Exception], State] = {
@@ -31,10 +33,14 @@ _LOG = structlog.get_logger(__name__)
 
 
 def advance_all() -> int:
-    """Do what is due in every enabled sequence; how many went on."""
-    chosen = list(Sequence.objects.filter(enabled=True).values_list("pk", flat=True))
+    """Do what is due in every enabled sequence; how many went on. Raises ExceptionGroup, after all had their turn, for those that could
+    not be gone on with: they stand where they stood.
+    """
+    chosen = Sequence.objects.filter(enabled=True).values_list("pk", "name")
     settings = scheduler_settings()
-    return sum(advance(number, settings) for number in chosen)
+    return sum(
+        all_tried("sequences", {f"sequence {name}": partial(advance, number, settings) for number, name in chosen})
+    )
 
 
 def advance(number: int, settings: SchedulerSettings) -> bool:

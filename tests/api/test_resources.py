@@ -153,7 +153,7 @@ class TestPolicies:
     def test_what_is_put_in_force_is_in_the_audit_log_once(self, operator):
         for _ in range(2):
             operator.send("PUT", "policies/Physics.txt", {"text": POLICY.replace("0.9", "0.95"), "comment": "fuller"})
-        noted = AuditRecord.objects.get(action="policy.load")
+        noted = AuditRecord.objects.get(action="policy.save")
         assert (noted.user, noted.target, noted.before["version"], noted.after["version"]) == (
             "olga",
             "Physics.txt",
@@ -381,7 +381,7 @@ CHANGES = [
     ("application-lock.delete", "DELETE", "application-locks/{lock}", None,
      lambda: AuditRecord.objects.filter(action="application.unlock").first()),
     ("run.kill", "POST", "runs/1/kill", None, lambda: Run.objects.get(pk=1).killed_by),
-    ("policy.load", "PUT", "policies/Physics.txt", {"text": POLICY.replace("0.9", "0.95")},
+    ("policy.save", "PUT", "policies/Physics.txt", {"text": POLICY.replace("0.9", "0.95")},
      lambda: versions.newest("Physics.txt").number - 1),
     ("token.revoke", "DELETE", "tokens/{token}", None, lambda: ApiToken.objects.exclude(revoked=None).first()),
 ]  # fmt: skip

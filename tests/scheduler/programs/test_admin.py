@@ -81,6 +81,27 @@ def test_who_may_only_look_starts_and_ends_nothing(client, alice, places):
     assert (sequences.get("night").enabled, row.state) == (False, State.NEW)
 
 
+def test_a_sequence_is_written_by_its_owner_only_and_given_away_by_administrators(client, admin_client, alice):
+    editor = User.objects.create_user("editor", is_staff=True)
+    names = [f"{verb}_{model}" for verb in ("view", "add", "change") for model in ("sequence", "sequencestep")]
+    editor.user_permissions.add(*_permissions(*names))
+    client.force_login(editor)
+    sequences.import_text(FILE, alice)
+    night = Sequence.objects.get()
+    step = {"position": 1, "kind": "run", "title": "x", "path": "/programs/x.py", "on_failure": "|", "level": "rights"}
+    form = {"owner": alice.pk, "steps-TOTAL_FORMS": 1, "steps-INITIAL_FORMS": 0}
+    form |= {f"steps-0-{name}": value for name, value in step.items()}
+    assert client.post(f"{PAGES}sequence/{night.pk}/change/", {**form, "name": "night"}).status_code == 403
+    client.post(f"{PAGES}sequence/add/", {**form, "name": "mine"})
+    mine = sequences.get("mine")
+    assert mine.owner == editor
+    change = f"{PAGES}sequence/{mine.pk}/change/"
+    client.post(change, {"name": "still mine", "owner": alice.pk, "steps-TOTAL_FORMS": 0, "steps-INITIAL_FORMS": 0})
+    assert sequences.get("still mine").owner == editor
+    admin_client.post(change, {"name": "hers", "owner": alice.pk, "steps-TOTAL_FORMS": 0, "steps-INITIAL_FORMS": 0})
+    assert sequences.get("hers").owner == alice
+
+
 def _permissions(*names):
     from django.contrib.auth.models import Permission
 

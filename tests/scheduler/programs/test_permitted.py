@@ -6,10 +6,11 @@ import os
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from scheduler import applications, applock
 from scheduler.errors import ProgramNotAuthorised, ProgramNotFound, ProgramRefused
-from scheduler.models import Application, Level, State
+from scheduler.models import Application, Level, Run, State
 from scheduler.programs import authorised, files, workplace
 from scheduler.programs.log import Part
 from scheduler.programs.places import dispatch
@@ -167,6 +168,48 @@ def test_so_many_go_on_at_a_time_and_the_others_wait_in_order(places, tune, empt
     assert dispatch() == 0
 
 
+def test_one_user_takes_neither_all_places_nor_the_whole_queue(places, tune, empty_redis):
+    tune(programs=3, user_programs=2, user_queue=4)
+    rows = [submit() for _ in range(4)]
+    with pytest.raises(ProgramRefused, match="4 programs of alice wait already"):
+        submit()
+    others = applications.submit("bob", content=TEXT)
+    assert dispatch() == 3
+    assert [Application.objects.get(pk=row.pk).state for row in (*rows, others)] == [
+        State.ASSIGNED, State.ASSIGNED, State.NEW, State.NEW, State.ASSIGNED,
+    ]  # fmt: skip
+    assert applications.kill(others, "bob")
+    assert dispatch() == 0
+    assert applications.kill(rows[0], "alice")
+    assert dispatch() == 1
+
+
+def test_a_number_of_which_nothing_came_is_given_again(places, settings):
+    def given_up():
+        with transaction.atomic():
+            number = submit(content=b"first").pk
+            raise ProgramRefused(str(number))
+
+    with pytest.raises(ProgramRefused) as refused:
+        given_up()
+    row = submit()
+    assert files.content_of(row, 100) == TEXT
+    assert not (files.directory(row.pk) / "log").exists()
+    # Where the number is not given again, its files go with those of old applications.
+    stray = files.directory(int(str(refused.value)) + 1000)
+    stray.mkdir()
+    os.utime(stray, (0, 0))
+    os.utime(files.directory(row.pk), (0, 0))
+    files.forget(90)
+    assert not stray.exists()
+    assert files.content_of(row, 100) == TEXT
+
+
+def test_what_a_program_was_given_does_not_stand_in_its_run(alice, places, inventory, empty_redis, tune):
+    kept(submit(arguments=["--password", "sesame"]))
+    assert "sesame" not in str(Run.objects.get().arguments)
+
+
 def test_a_log_is_read_from_any_offset_without_cutting_characters(places):
     application = submit()
     path = files.directory(application.pk) / "log"
@@ -195,4 +238,4 @@ def test_a_program_with_rights_gets_what_the_client_needs(alice, places, invento
 @pytest.mark.parametrize(("home", "hidden"), [("/", False), ("/usr", False), ("/srv/dynamo", True), ("nowhere", False)])
 def test_the_home_of_an_account_is_hidden_unless_the_system_is_in_it(home, hidden, monkeypatch):
     monkeypatch.setenv("HOME", home)
-    assert (home in workplace._hidden()) == hidden
+    assert (home in workplace.hidden_places()) == hidden

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from registry.audit_models import AuditRecord
 from registry.models import Notice
-from scheduler import sequences
+from scheduler import applications, sequences
 from scheduler.errors import ProgramRefused
 from scheduler.models import OPEN_STATES, Application, Phase, Sequence, State
 from scheduler.programs import authorised
@@ -20,6 +20,7 @@ from scheduler.reconcile import reconcile
 from scheduler.sequencing.advance import advance_all
 from scheduler.settings import scheduler_settings
 from scheduler.tasks import send
+from scheduler.tasks import sequences as sequences_task
 from tests.scheduler.workers import MANAGE, QUICK, running, until, worker
 
 
@@ -140,6 +141,23 @@ def test_a_step_that_cannot_start_is_a_failure_with_its_reason(places, owner, en
     assert "DYNAMO_SEQUENCE_VARIABLES" in view.steps[2].error
     assert (view.phase, view.failing.position) == (Phase.PAUSED, 1)
     assert Notice.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_one_that_cannot_go_on_does_not_keep_the_others_or_programs(places, owner, empty_redis, settings):
+    settings.SEQUENCE_NOTIFY = "no.such.function"
+    for name, step in (("a", "^ {gone}"), ("b", "WAIT 0"), ("c", "^ {gone}")):
+        sequences.import_text(text_of(places, step, "WAIT 3600", name=name), owner)
+        sequences.start(name)
+    advance_all()
+    waiting = applications.submit("olga", content=b"print(1)")
+    with pytest.raises(ExceptionGroup) as raised:
+        sequences_task()
+    (steps,) = raised.value.exceptions
+    assert [error.__notes__ for error in steps.exceptions] == [["sequence a"], ["sequence c"]]
+    assert (sequences.get("b").phase, sequences.get("a").phase) == (Phase.WAITING, Phase.RUNNING)
+    waiting.refresh_from_db()
+    assert waiting.state == State.ASSIGNED
 
 
 @pytest.mark.django_db
