@@ -20,6 +20,8 @@ ALWAYS = frozenset({
     "inventory.tunedsetting", "scheduler.applicationlock", "scheduler.authorisation", "scheduler.sequence",
 })  # fmt: skip
 """Recorded wherever they are changed; rows of other models when an administration page changes them."""
+_BY_COMMANDS = frozenset({"inventory.policyversion"})
+"""Recorded where nobody's call is answered, as by ``policy load``: calls record themselves what they do."""
 _NEVER = (
     "sessions.",
     "admin.logentry",
@@ -29,7 +31,7 @@ _NEVER = (
     "registry.keptanswer",
 )
 _NOTED = {("scheduler", "run"), ("scheduler", "job")}
-_UNTOLD = frozenset({"last_login", "digest", "content", "changed_at"})
+_UNTOLD = frozenset({"last_login", "digest", "content", "changed_at", "text"})
 _SECRETS = frozenset({"password"})
 _BEFORE = "_audited_before"
 
@@ -56,7 +58,7 @@ def _watched(model: type[Model]) -> bool:
     name = model._meta.label_lower
     if name.startswith(_NEVER):
         return False
-    return name in ALWAYS or callers.in_administration()
+    return name in ALWAYS or callers.in_administration() or (name in _BY_COMMANDS and callers.current() is None)
 
 
 def _before(sender: type[Model], instance: Model, raw: bool = False, **_: Any) -> None:

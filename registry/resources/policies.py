@@ -129,7 +129,7 @@ class Policies(Resource):
                 name, given["text"], call.caller.name, "api", based_on=given["based_on"], comment=given["comment"]
             )
             if before is None or row.number != before.number:
-                call.record("policy.load", name, _noted(before), _noted(row))
+                call.record("policy.save", name, _noted(before), _noted(row))
         return row
 
     @operation(answer=WITH_TEXT, status=201)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 
 from inventory.models import TunedSetting
 from registry import rights
 from registry.models import AuditRecord, RightLimit, UserDN
 from scheduler import applock
+from tests.detox.store import POLICY
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +101,17 @@ def test_settings_and_stops_of_applications_are_on_record_from_anywhere(chief: C
     actions = [action for _, action, *_ in logged()]
     assert any("setting" in action for action in actions)
     assert sum("lock" in action for action in actions) == 2
+
+
+def test_policies_that_commands_put_in_force_are_on_record(tmp_path, settings) -> None:
+    settings.POLICY_DIR = tmp_path / "none"
+    (tmp_path / "Physics.txt").write_text(POLICY)
+    call_command("policy", "load", str(tmp_path / "Physics.txt"), "--author", "ann", stdout=StringIO())
+    row = AuditRecord.objects.get()
+    assert (row.action, row.method, row.after["name"], row.after["author"]) == (
+        "policy-version.add", "command", "Physics.txt", "ann",
+    )  # fmt: skip
+    assert "Dismiss" not in str(row.after)  # versions keep it
 
 
 def test_the_log_is_looked_at_and_not_edited(chief: Client) -> None:
