@@ -162,11 +162,10 @@ def test_wrong_parameters_are_answered_in_words(client, filled: Filled) -> None:
 
 @pytest.mark.slow
 def test_pages_are_only_read(client, filled: Filled) -> None:
+    changing = ("/applications/", "/sequences/", "/application-locks/")
     for address in addresses(filled):
         # Nobody known is sent to the login where somebody may change something.
-        assert client.post(address).status_code == (302 if address in ("/applications/", "/sequences/") else 405), (
-            address
-        )
+        assert client.post(address).status_code == (302 if address in changing else 405), address
         head = client.head(address)
         assert head.status_code == 200 and not head.content, address
 

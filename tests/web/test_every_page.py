@@ -36,5 +36,9 @@ def test_as_user_and_as_nobody(window: Window, user: User, filled: Filled) -> No
     _look_at(window, mine, DESK, "light", "user")
     window.driver.delete_all_cookies()
     _look_at(
-        window, ["/", "/login/", "/locks/", "/quotas/", "/applications/", "/nothing/here/"], PHONE, "dark", "nobody"
+        window,
+        ["/", "/login/", "/locks/", "/quotas/", "/applications/", "/application-locks/", "/nothing/here/"],
+        PHONE,
+        "dark",
+        "nobody",
     )
