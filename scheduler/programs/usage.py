@@ -48,15 +48,16 @@ def threads(process: int) -> list[str]:
 
 def _memory_of(process: int) -> int:
     """Bytes that are the process's own, or shared memory; not what it maps of programs and libraries."""
-    for place in threads(process):
-        try:
-            lines = Path(f"{place}/status").read_text(errors="replace").splitlines()
-        except _GONE:
-            continue
-        found = [int(line.split()[1]) * 1024 for line in lines if line.startswith(_MEMORY)]
-        if found:
-            return sum(found)
-    return 0
+    return next((sum(found) for place in threads(process) if (found := _memory_by_kind(place))), 0)
+
+
+def _memory_by_kind(place: str) -> list[int]:
+    """Bytes, of one thread; none when it is ending, and has no memory any more."""
+    try:
+        lines = Path(f"{place}/status").read_text(errors="replace").splitlines()
+    except _GONE:
+        return []
+    return [int(line.split()[1]) * 1024 for line in lines if line.startswith(_MEMORY)]
 
 
 def _segments() -> int:
@@ -73,7 +74,23 @@ def _segments() -> int:
 def _held(processes: Sequence[int], *, in_memory: bool) -> int:
     """Bytes of open files that have no name (any more), in memory or on disk, each of them once."""
     found: dict[tuple[int, int], int] = {}
-    for link in _descriptors(processes):
+    for process in processes:
+        # Of each thread: it can have files that the others have not.
+        for place in threads(process):
+            try:
+                found.update(_held_by(place, in_memory=in_memory))
+            except _GONE:
+                continue
+            except PermissionError:
+                # What is ending is root's, and has nothing any more.
+                if _memory_by_kind(place):
+                    raise
+    return sum(found.values())
+
+
+def _held_by(place: str, *, in_memory: bool) -> Iterator[tuple[tuple[int, int], int]]:
+    for name in os.listdir(f"{place}/fd"):  # noqa: PTH208 - names only
+        link = f"{place}/fd/{name}"
         try:
             target = os.readlink(link)  # noqa: PTH115 - few imports
             if not target.endswith(_REMOVED) or target.startswith(_IN_MEMORY) != in_memory:
@@ -82,18 +99,7 @@ def _held(processes: Sequence[int], *, in_memory: bool) -> int:
         except _GONE:
             continue
         if stat.S_ISREG(about.st_mode):
-            found[about.st_dev, about.st_ino] = about.st_blocks * _BLOCK
-    return sum(found.values())
-
-
-def _descriptors(processes: Sequence[int]) -> Iterator[str]:
-    """Of each thread: it can have files that the others have not."""
-    for process in processes:
-        for place in threads(process):
-            try:
-                yield from (f"{place}/fd/{name}" for name in os.listdir(f"{place}/fd"))  # noqa: PTH208 - names only
-            except _GONE:
-                continue
+            yield (about.st_dev, about.st_ino), about.st_blocks * _BLOCK
 
 
 def _below(work: str) -> tuple[int, str]:

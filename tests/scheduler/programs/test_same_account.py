@@ -121,6 +121,9 @@ MEMORY = {
     "segments": "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.shmat.restype = ctypes.c_void_p\n" + HOLDING
     + "    place = libc.shmat(libc.shmget(0, 3_000_000, 0o1600), None, 0)\n"
     "    ctypes.memset(place, 1, 3_000_000); libc.shmdt(ctypes.c_void_p(place))\n",
+    "first thread gone": "import ctypes, os, threading, time\ndef hog():\n    time.sleep(0.5)\n"
+    "    held = [os.urandom(3_000_000) for _ in range(40)]\n    time.sleep(30)\nthreading.Thread(target=hog).start()\n"
+    "ctypes.CDLL(None).syscall({'x86_64': 60}.get(os.uname().machine, 93), 0)\n",
 }  # fmt: skip
 DISK = {
     "removed": HOLDING + "    files.append(open('f', 'wb')); os.remove('f'); files[-1].write(b'x' * 3_000_000)\n",
@@ -139,3 +142,17 @@ def test_memory_without_a_process_that_shows_it_counts(place, settings, hiding):
 def test_files_that_no_directory_shows_count(place, settings, hiding):
     output, answers = supervised(place, f"#!/usr/bin/python3\n{DISK[hiding]}time.sleep(30)\n", settings, disk=2 * 10**7)
     assert "its files" in answers["reason"], output
+
+
+def test_a_program_that_lets_nobody_look_at_it_is_ended(place, settings):
+    script = "#!/usr/bin/python3\nimport ctypes, time\nctypes.CDLL(None).prctl(4, 0)\ntime.sleep(30)\n"
+    output, answers = supervised(place, script, settings)
+    assert "cannot be looked at" in answers["reason"], output
+
+
+def test_processes_that_end_while_they_are_looked_at_are_no_trouble(place, settings):
+    script = "#!/bin/sh\nuntil [ $((n += 1)) -gt 2000 ]; do /bin/true; done; echo all\n"
+    output, answers = supervised(
+        place, script, settings, changed="supervisor._LOOK_SECONDS, supervisor._DISK_LOOKS = 0.001, 1"
+    )
+    assert (output, answers["reason"]) == ("all\n", "")
