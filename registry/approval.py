@@ -14,8 +14,8 @@ from django.utils import timezone
 from registry import audit, callers, notices, rights
 from registry.asking import Asker
 from registry.errors import Denied, NotThere, Refused
-from registry.lifecycle import OPEN_REQUEST, REQUEST, after
 from registry.models import ApprovalRule, Request, RequestKind, RequestStatus
+from registry.requests import move
 
 _TB = 1e12
 _SHOWN = 20  # items or sites named in a message
@@ -123,15 +123,10 @@ def _decided(kind: str, request_id: int, asker: Asker, event: str, reason: str) 
         raise NotThere(f"there is no {kind} request {request_id}")
     if not asker.operator and not decides(asker, request):
         raise Denied(f"{asker.user} has not the role operator on registry for all sites and the group of {request}")
-    now, before = timezone.now(), request.status
-    request.status, request.reason = after(REQUEST, request.status, event, str(request)), reason
+    before = move(request, event, reason, decided_by=asker.user, decided=timezone.now())
     audit.record(
         asker, f"request.{event}", str(request), {"status": before}, {"status": request.status, "reason": reason}
     )
-    request.decided_by, request.decided = asker.user, now
-    if request.status not in OPEN_REQUEST:
-        request.ended, request.open_key = now, None
-    request.save(update_fields=["status", "reason", "decided_by", "decided", "ended", "open_key"])
     return request
 
 

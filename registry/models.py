@@ -73,7 +73,8 @@ class Request(Asked):
     """A wish for copies of items at sites, or for their deletion there; see ``lifecycle`` for how it goes on.
 
     ``site_patterns`` is what was asked, ``sites`` the names it stood for at that time. ``num_copies`` 0: one at every site.
-    ``open_key`` stands for its items and sites while it is open: no two open requests are for just the same.
+    ``open_key`` stands for its items and sites while it is open: no two open requests are for just the same, but for one that
+    waits for approval beside one that needed none.
     ``approval_rule`` had it wait for a person; ``decided_by`` is who then approved or rejected it.
     """
 

@@ -17,9 +17,10 @@ from registry.asking import Asker as Asker
 from registry.asking import Wanted as Wanted
 from registry.desk import desk
 from registry.errors import Denied, Refused
-from registry.lifecycle import FIRST_REQUEST, OPEN_ACTION, OPEN_REQUEST, REQUEST, after
-from registry.models import ApprovalRule, Request, RequestAction, RequestItem, RequestKind, RequestSite
+from registry.lifecycle import FIRST_REQUEST, IN_HAND, OPEN_ACTION, OPEN_REQUEST, REQUEST, after
+from registry.models import ApprovalRule, Request, RequestAction, RequestItem, RequestKind, RequestSite, RequestStatus
 from registry.naming import check_group, check_items, expand_sites
+from registry.requests import move
 from registry.settings import RegistrySettings
 from registry.sizes import bytes_of
 
@@ -65,7 +66,7 @@ def ask_copy(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: Registr
 def ask_ready_copy(snapshot: Snapshot, asker: Asker, wanted: Wanted, ready: Ready) -> Request:
     """The same for what is held against the inventory already."""
     with desk():
-        found = existing(RequestKind.COPY, ready)
+        found = existing(snapshot, RequestKind.COPY, asker, ready)
         if found is not None:
             return _again(snapshot, found, asker, wanted)
         if not ready.group:
@@ -80,21 +81,37 @@ def ask_deletion(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: Reg
     """
     ready = ready_deletion(snapshot, wanted, settings)
     with desk():
-        found = existing(RequestKind.DELETION, ready)
+        found = existing(snapshot, RequestKind.DELETION, asker, ready)
         if found is not None:
             return _again(snapshot, found, asker, Wanted())
         return _make(snapshot, RequestKind.DELETION, asker, ready)
 
 
-def existing(kind: str, ready: Ready) -> Request | None:
-    """The open request that asking for ``ready`` would count once more."""
+def existing(snapshot: Snapshot, kind: str, asker: Asker, ready: Ready) -> Request | None:
+    """The open request that asking for ``ready`` would count once more.
+
+    What is accepted of ``asker`` at once is not held up by what others asked that waits for approval.
+    """
+    found = _open(kind, ready, OPEN_REQUEST)
+    if found is None or found.status != RequestStatus.WAITING:
+        return found
+    own = found.user == asker.user and found.open_key == open_key(kind, ready.items, ready.sites)
+    without_group = kind == RequestKind.COPY and not ready.group
+    if own or without_group or _rule(snapshot, kind, asker, ready) is not None:
+        return found
+    return _open(kind, ready, IN_HAND)
+
+
+def _open(kind: str, ready: Ready, statuses: Sequence[str]) -> Request | None:
     if kind == RequestKind.DELETION:
-        return Request.objects.filter(open_key=open_key(kind, ready.items, ready.sites)).first()
-    return _containing(kind, ready.items, ready.sites)
+        key = open_key(kind, ready.items, ready.sites)
+        return Request.objects.filter(open_key=key, status__in=statuses).first()
+    return _containing(kind, ready.items, ready.sites, statuses)
 
 
 def open_key(kind: str, items: Sequence[str], sites: Sequence[str]) -> str:
-    """What stands for just these items and sites; no two open requests have the same."""
+    """What stands for just these items and sites; no two open requests have the same, and one that waits leaves it to one
+    that is accepted."""
     text = json.dumps([kind, sorted(items), sorted(sites)])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -119,10 +136,8 @@ def cancel(kind: str, request_id: int, asker: Asker) -> Request:
     with transaction.atomic():
         request = _own(kind, request_id, asker)
         if request.status != "cancelled":
-            audit.record(asker, "request.cancel", str(request), {"status": request.status}, {"status": "cancelled"})
-            request.status = after(REQUEST, request.status, "cancel", str(request))
-            request.reason, request.ended, request.open_key = "", timezone.now(), None
-            request.save(update_fields=["status", "reason", "ended", "open_key"])
+            before = move(request, "cancel")
+            audit.record(asker, "request.cancel", str(request), {"status": before}, {"status": request.status})
         return request
 
 
@@ -133,17 +148,17 @@ def release(request: Request, operator: str) -> None:
     """
     with desk():
         request = Request.objects.select_for_update().get(pk=request.pk)
-        audit.record(operator, "request.release", str(request), {"status": request.status}, {"status": "new"})
-        request.status, request.reason = after(REQUEST, request.status, "release", str(request)), ""
+        after(REQUEST, request.status, "release", str(request))
         items, sites = (
             list(found.values_list(name, flat=True))
             for found, name in ((request.items, "item"), (request.sites, "site"))
         )
-        request.ended, request.open_key = None, open_key(request.kind, items, sites)
-        other = Request.objects.filter(open_key=request.open_key).exclude(pk=request.pk).first()
+        key = open_key(request.kind, items, sites)
+        other = Request.objects.filter(open_key=key).exclude(pk=request.pk).first()
         if other is not None:
             raise Refused(f"{other} asks for the same and is {other.status}; there is nothing to release")
-        request.save(update_fields=["status", "reason", "ended", "open_key"])
+        before = move(request, "release", ended=None, open_key=key)
+        audit.record(operator, "request.release", str(request), {"status": before}, {"status": request.status})
         _fail_open_actions(request, f"released by {operator}")
 
 
@@ -152,12 +167,10 @@ def fail(request: Request, operator: str, reason: str) -> None:
     """End an open request by hand: rejected if no engine has looked at it, else its open actions fail."""
     request = Request.objects.select_for_update().get(pk=request.pk)
     event = "reject" if request.status in FIRST_REQUEST else "complete"
-    before, request.status = request.status, after(REQUEST, request.status, event, str(request))
+    before = move(request, event, f"{reason} ({operator})")
     audit.record(
         operator, "request.fail", str(request), {"status": before}, {"status": request.status, "reason": reason}
     )
-    request.reason, request.ended, request.open_key = f"{reason} ({operator})", timezone.now(), None
-    request.save(update_fields=["status", "reason", "ended", "open_key"])
     _fail_open_actions(request, request.reason)
 
 
@@ -174,15 +187,15 @@ def _bounded(items: Sequence[str], sites: Sequence[str], settings: RegistrySetti
             raise Refused(f"{name}: {len(values)} in one request; at most {settings.max_items}")
 
 
-def _containing(kind: str, items: Sequence[str], sites: Sequence[str]) -> Request | None:
-    """The open request that contains all of these: the first that no engine has looked at, else the last activated one."""
-    by_item = RequestItem.objects.filter(item__in=items, request__kind=kind, request__status__in=OPEN_REQUEST)
+def _containing(kind: str, items: Sequence[str], sites: Sequence[str], statuses: Sequence[str]) -> Request | None:
+    """The request that contains all of these: the first new one, else the first that waits, else the last activated one."""
+    by_item = RequestItem.objects.filter(item__in=items, request__kind=kind, request__status__in=statuses)
     with_items = by_item.values("request_id").annotate(found=Count("id")).filter(found=len(items))
     by_site = RequestSite.objects.filter(site__in=sites, request_id__in=with_items.values("request_id"))
     with_both = by_site.values("request_id").annotate(found=Count("id")).filter(found=len(sites))
     candidates = list(Request.objects.filter(pk__in=with_both.values("request_id")).order_by("id"))
-    new = [request for request in candidates if request.status in FIRST_REQUEST]
-    return new[0] if new else candidates[-1] if candidates else None
+    first = [request for status in ("new", "waiting") for request in candidates if request.status == status]
+    return first[0] if first else candidates[-1] if candidates else None
 
 
 def _again(snapshot: Snapshot, found: Request, asker: Asker, wanted: Wanted) -> Request:
@@ -197,6 +210,7 @@ def _again(snapshot: Snapshot, found: Request, asker: Asker, wanted: Wanted) -> 
     changed = (request.group, request.num_copies)
     if changed != before:
         audit.record(asker, "request.change", str(request), _named(*before), _named(*changed))
+    if changed != before or (request.status == RequestStatus.WAITING and asker.user == request.user):
         _judge_changed(snapshot, request)
     return request
 
@@ -217,16 +231,15 @@ def _judge_changed(snapshot: Snapshot, request: Request) -> None:
             after(REQUEST, request.status, "hold", str(request))
         approval.hold(request, rule)
     elif rule is None and request.status == "waiting":
-        request.status, request.reason = after(REQUEST, request.status, "approve", str(request)), ""
-        request.approval_rule = ""
-        request.save(update_fields=["status", "reason", "approval_rule"])
+        move(request, "approve", approval_rule="")
 
 
 def _make(snapshot: Snapshot, kind: str, asker: Asker, ready: Ready) -> Request:
-    now = timezone.now()
+    now, key = timezone.now(), open_key(kind, ready.items, ready.sites)
+    Request.objects.filter(open_key=key, status=RequestStatus.WAITING).update(open_key=None)
     request = Request.objects.create(
         kind=kind, user=asker.user, service=asker.service, first_asked=now, last_asked=now, site_patterns=ready.patterns,
-        open_key=open_key(kind, ready.items, ready.sites), group=ready.group, num_copies=ready.num_copies,
+        open_key=key, group=ready.group, num_copies=ready.num_copies,
     )  # fmt: skip
     write_parts(request, ready.items, ready.sites)
     values = {"items": ready.items, "sites": ready.sites, **_named(ready.group, ready.num_copies)}

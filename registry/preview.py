@@ -104,7 +104,7 @@ Tell = Callable[[Snapshot, Ready], Outlook]
 def preview(snapshot: Snapshot, kind: str, asker: Asker, wanted: Wanted, settings: RegistrySettings) -> Preview:
     """What asking for ``wanted`` would come to now. Raises Refused as asking would."""
     ready = (ready_copy if kind == RequestKind.COPY else ready_deletion)(snapshot, wanted, settings)
-    found = existing(kind, ready)
+    found = existing(snapshot, kind, asker, ready)
     rule = None
     if found is None:
         rule = approval.rule_for(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 from django.db import transaction
@@ -30,16 +31,25 @@ def item_parts(item: str) -> tuple[str, str | None]:
     return dataset, block if separator else None
 
 
-def _moved(request: Request, event: str, reason: str = "") -> Request:
-    """The request locked, moved on and saved; raises ImpossibleTransition."""
+def move(request: Request, event: str, reason: str = "", **more: Any) -> str:
+    """Move a request that the caller has locked on, and save it with ``more`` of its fields; what ends gives up its key.
+
+    The status that it had before. Raises ImpossibleTransition.
+    """
+    status = request.status
+    request.status, request.reason = after(REQUEST, status, event, str(request)), reason
+    if request.status not in OPEN_REQUEST:
+        request.ended, request.open_key = timezone.now(), None
+    for name, value in more.items():
+        setattr(request, name, value)
+    request.save(update_fields=["status", "reason", "ended", "open_key", *more])
+    return status
+
+
+def _moved(request: Request, event: str, reason: str = "") -> None:
     locked = Request.objects.select_for_update().get(pk=request.pk)
-    locked.status = after(REQUEST, locked.status, event, str(locked))
-    locked.reason = reason
-    if locked.status not in OPEN_REQUEST:
-        locked.ended, locked.open_key = timezone.now(), None
-    locked.save(update_fields=["status", "reason", "ended", "open_key"])
+    move(locked, event, reason)
     request.status, request.reason, request.ended = locked.status, locked.reason, locked.ended
-    return locked
 
 
 @transaction.atomic

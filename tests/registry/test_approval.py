@@ -115,6 +115,39 @@ def test_asking_again_finds_what_waits() -> None:
     assert (again.pk, again.count, again.status) == (first.pk, 2, "waiting")
 
 
+@pytest.mark.parametrize("operator_first", [False, True])
+def test_what_is_accepted_at_once_does_not_wait_with_what_others_asked(operator_first: bool) -> None:
+    rights.grant(User.objects.create_user("prod"), "production", "registry")
+    rule(order=1, name="producers", role="registry:production", decision="accept")
+    rule(order=2, name="all others")
+    producer = Asker("prod")
+    waits, taken = copy(["/A", "/B"]), copy(["/A", "/B"], asker=producer)
+    assert (waits.status, taken.status, taken.user) == ("waiting", "new", "prod")
+    assert taken.pk != waits.pk
+    assert copy(["/A", "/B"], asker=producer).pk == copy(["/A"], asker=BOB).pk == taken.pk  # what goes on comes first
+    removal = [placing.ask_deletion(snapshot(), by, Wanted(["/A"], ["T2_A"]), SETTINGS) for by in (ANN, producer, ANN)]
+    assert [request.status for request in removal] == ["waiting", "new", "new"]
+    assert removal[1].pk == removal[2].pk
+    # Approved later, or ended first: each goes its own way.
+    if operator_first:
+        approval.approve("copy", waits.pk, OPERATOR)
+    requests.complete(taken)
+    if not operator_first:
+        approval.approve("copy", waits.pk, OPERATOR)
+    assert set(Request.objects.filter(kind="copy").values_list("user", "status")) == {
+        ("ann", "new"),
+        ("prod", "completed"),
+    }
+
+
+def test_ones_own_wish_goes_on_when_the_rules_have_changed() -> None:
+    rule()
+    first = copy()
+    ApprovalRule.objects.update(enabled=False)
+    again = copy()
+    assert (first.status, again.pk, again.status) == ("waiting", first.pk, "new")
+
+
 def test_what_is_accepted_waits_once_it_is_changed_to_what_would_not_have_been() -> None:
     rule(name="large", larger_than=3.5)
     first = copy(sites=["T2_A", "T2_B"])
