@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from inventory.snapshot import Snapshot
 from registry.asking import Asker, Wanted
 from registry.errors import Refused
-from registry.models import CachedCopyRequest, Request, RequestKind
+from registry.models import ITEM, SITE, CachedCopyRequest, Request, RequestKind
 from registry.naming import check_group, expand_sites, refuse_unknown, unknown_items
 from registry.placing import Ready, ask_ready_copy, write_parts
 from registry.settings import RegistrySettings
 
 _AT_ONCE = 500  # rows that are held against the inventory together
+_LONGEST = {"item": ITEM["max_length"], "site": SITE["max_length"]}
 
 
 def keep(asker: Asker, wanted: Wanted, settings: RegistrySettings) -> CachedCopyRequest:
-    """Store what is asked, unchecked but for what would make it meaningless."""
-    sites = list(dict.fromkeys(wanted.sites or settings.default_sites))
-    for name, values in (("item", wanted.items), ("site", sites)):
+    """Store what is asked, unchecked but for what would make it meaningless. Raises Refused."""
+    items, sites = _names("item", wanted.items), _names("site", wanted.sites or settings.default_sites)
+    for name, values in (("item", items), ("site", sites)):
         if not values:
             raise Refused(f"missing parameter {name}")
         if len(values) > settings.max_items:
             raise Refused(f"{name}: {len(values)} in one request; at most {settings.max_items}")
     return CachedCopyRequest.objects.create(
-        user=asker.user, service=asker.service, items=list(wanted.items), sites=sites, group=wanted.group or "",
+        user=asker.user, service=asker.service, items=items, sites=sites, group=wanted.group or "",
         num_copies=1 if wanted.num_copies is None else wanted.num_copies, asked=timezone.now(),
     )  # fmt: skip
+
+
+def _names(name: str, given: Iterable[str]) -> list[str]:
+    """Each once, and without outer spaces: they do not count to every database."""
+    found = list(dict.fromkeys(text.strip() for text in given))
+    for text in found:
+        if len(text) > _LONGEST[name] or not text or not text.isprintable():
+            raise Refused(f"{name}: {text[:80]!r} is no name of at most {_LONGEST[name]} characters")
+    return found
 
 
 def are_waiting() -> bool:
@@ -76,11 +86,23 @@ class _Known:
 def _make(row: CachedCopyRequest, known: _Known, settings: RegistrySettings) -> None:
     asker, wanted = Asker(row.user, row.service), Wanted(row.items, row.sites, row.group or None, row.num_copies)
     try:
-        ask_ready_copy(known.snapshot, asker, wanted, known.ready(row, settings))
+        with transaction.atomic():
+            ask_ready_copy(known.snapshot, asker, wanted, known.ready(row, settings))
     except Refused as error:
-        request = Request.objects.create(
-            kind=RequestKind.COPY, status="rejected", reason=str(error), user=row.user, service=row.service,
-            group=row.group, num_copies=row.num_copies, site_patterns=row.sites, first_asked=row.asked,
-            last_asked=row.asked, ended=timezone.now(),
-        )  # fmt: skip
-        write_parts(request, list(dict.fromkeys(row.items)), row.sites)
+        _reject(row, str(error))
+    except (IntegrityError, DataError) as error:
+        # Of this row only; the others wait for their turn.
+        _reject(row, f"the database does not take it: {error}")
+
+
+def _reject(row: CachedCopyRequest, reason: str) -> None:
+    request = Request.objects.create(
+        kind=RequestKind.COPY, status="rejected", reason=reason, user=row.user, service=row.service,
+        group=row.group, num_copies=row.num_copies, site_patterns=row.sites, first_asked=row.asked,
+        last_asked=row.asked, ended=timezone.now(),
+    )  # fmt: skip
+    items, sites = (
+        list(dict.fromkeys(text[: _LONGEST[name]].strip() for text in given))
+        for name, given in (("item", row.items), ("site", row.sites))
+    )
+    write_parts(request, items, sites)

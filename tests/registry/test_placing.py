@@ -211,3 +211,22 @@ def test_cached_requests_become_requests_in_order_and_bad_ones_say_why() -> None
     assert make_requests(small_snapshot(), SETTINGS) == 0
     with pytest.raises(Refused, match="missing parameter item"):
         keep(ANN, Wanted([], ["T2_B"]), SETTINGS)
+
+
+def test_names_are_kept_without_outer_spaces_and_only_what_can_be_names() -> None:
+    row = keep(ANN, Wanted(["/A", " /A "], ["T2_B", "T2_B "]), SETTINGS)
+    assert (row.items, row.sites) == (["/A"], ["T2_B"])
+    for item in ("/A\ud800", " ", "x" * 601):
+        with pytest.raises(Refused, match="is no name of at most 600"):
+            keep(ANN, Wanted([item], ["T2_B"]), SETTINGS)
+
+
+def test_a_cached_request_that_the_database_does_not_take_stops_no_other() -> None:
+    kept = keep(ANN, Wanted(["/A"], ["T2_B"]), SETTINGS)
+    for items in (["/X", "/X "], ["/" + "x" * 700]):
+        kept.pk, kept.items = None, items
+        kept.save()
+    keep(BOB, Wanted(["/B"], ["T2_B"]), SETTINGS)
+    assert make_requests(small_snapshot(), SETTINGS) == 4
+    found = [(row.status, [part.item for part in row.items.all()]) for row in Request.objects.order_by("id")]
+    assert found == [("new", ["/A"]), ("rejected", ["/X"]), ("rejected", ["/" + "x" * 599]), ("new", ["/B"])]
