@@ -21,7 +21,7 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from inventory import client, injection, log
-from inventory.errors import ChangeRefused
+from inventory.errors import ChangeRefused, InventoryUnavailable, TurnLost
 from inventory.injection import Plan
 from inventory.injection.document import read_document
 from inventory.injection.plan import COUNTED
@@ -29,7 +29,7 @@ from inventory.snapshot import Snapshot
 from registry import audit
 from registry.asking import Asker
 from registry.batching import Known, Spoken, leading, shares, spoken_of, together
-from registry.errors import Refused
+from registry.errors import Busy, Refused
 from registry.models import Injection, InjectionState, WantedCopy
 from registry.settings import registry_settings
 from scheduler.runs import WriterRun, writer
@@ -62,7 +62,10 @@ def queue(asker: Asker, kind: str, document: Any) -> Injection:
 
 
 def apply_now(asker: Asker, kind: str, document: Any) -> Injection:
-    """Apply ``document`` in a turn of its own. Raises ChangeRefused, and TurnBusy when the turn does not come in time."""
+    """Apply ``document`` in a turn of its own. Raises ChangeRefused, and TurnBusy when the turn does not come in time.
+
+    Raises Busy when the inventory cannot be reached or the turn is lost meanwhile: then the next run applies what is kept.
+    """
     row = _row(asker, kind, _object(document), {})
     wait = registry_settings().sync_wait
     with writer(APPLICATION, {"kind": kind}, asker.user, wait=wait, priority=1, service=asker.service) as run:
@@ -75,6 +78,10 @@ def apply_now(asker: Asker, kind: str, document: Any) -> Injection:
         except ChangeRefused as error:
             _refused(run, row, error)
             raise
+        except (InventoryUnavailable, TurnLost) as error:
+            raise Busy(
+                f"{row} is kept and applied as soon as it can be: look at it, do not send it again; {error}"
+            ) from error
     return row
 
 

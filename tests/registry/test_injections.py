@@ -146,6 +146,20 @@ def test_a_run_that_dies_before_its_commit_is_finished_by_the_next(admin, filled
     assert wanted.waiting().height == 1
 
 
+def test_what_was_to_be_applied_at_once_and_is_kept_is_named(admin, filled, monkeypatch) -> None:
+    def unavailable(run, changes):
+        raise InventoryUnavailable("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WriterRun, "commit", unavailable)
+        status, answer = admin.post("inventory/injectsync", NEW)
+    row = Injection.objects.get()
+    assert (status, row.state) == (503, "recorded")
+    assert f"{row} is kept" in answer["message"] and "do not send it again" in answer["message"]
+    assert injections.apply_waiting() == 1
+    assert "/New/Run-v1/AOD" in names(filled)
+
+
 def test_a_run_that_dies_after_its_commit_is_finished_without_another(admin, filled, monkeypatch) -> None:
     admin.data("inventory/inject", ANOTHER_FILE)
     commit = WriterRun.commit
