@@ -8,15 +8,17 @@ what comes until it is full, so that there are few.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from inventory import parquet
@@ -41,6 +43,8 @@ REQUESTS = pl.Schema({
 
 _IN_A_FILE = 20_000
 _AT_ONCE = 2000  # requests in one transaction
+_PARTS_AT_ONCE = 50_000  # their items, sites and actions, unless one request has more
+_LARGEST_FILE = 32 * 1024 * 1024  # bytes of a file to which more is added: it is read for that
 _KEPT_SECONDS = 3600
 
 
@@ -58,8 +62,19 @@ def move_old(now: datetime) -> int:
     moved = 0
     _remove_unnoted()
     while numbers := list(old.order_by("id").values_list("pk", flat=True)[:_AT_ONCE]):
-        moved += _move(numbers)
+        moved += _move(_some(numbers))
     return moved
+
+
+def _some(numbers: Sequence[int]) -> Sequence[int]:
+    """As many of the requests, from the first on, as memory takes with all that belongs to them; at least one."""
+    parts: Counter[int] = Counter()
+    for model in (RequestItem, RequestSite, RequestAction):
+        rows = model._default_manager.filter(request_id__in=numbers).values("request_id").annotate(found=Count("pk"))
+        parts.update(dict(rows.order_by().values_list("request_id", "found")))
+    before = list(accumulate((parts[number] for number in numbers), initial=0))
+    chosen = [number for number, sum_ in zip(numbers, before[1:], strict=True) if sum_ <= _PARTS_AT_ONCE]
+    return chosen or numbers[:1]
 
 
 def _move(numbers: Sequence[int]) -> int:
@@ -73,7 +88,7 @@ def _move(numbers: Sequence[int]) -> int:
             return 0
         rows = pl.DataFrame([_row(request) for request in requests], REQUESTS)
         open_file = RequestArchive.objects.filter(requests__lte=_IN_A_FILE - len(requests)).order_by("-id").first()
-        if open_file is not None:
+        if open_file is not None and _grows(directory() / open_file.file):
             rows = pl.concat([parquet.read(directory() / open_file.file), rows]).sort("id")
             open_file.delete()
         first, last = int(rows["id"][0]), int(rows["id"][-1])
@@ -82,6 +97,10 @@ def _move(numbers: Sequence[int]) -> int:
         RequestArchive.objects.create(file=name, first=first, last=last, requests=rows.height, written=timezone.now())
         Request.objects.filter(pk__in=[request.pk for request in requests]).delete()
     return len(requests)
+
+
+def _grows(path: Path) -> bool:
+    return not path.exists() or path.stat().st_size <= _LARGEST_FILE  # one that is missing is told of by who reads it
 
 
 def _remove_unnoted() -> None:

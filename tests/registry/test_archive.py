@@ -115,6 +115,20 @@ def test_files_are_filled_one_after_the_other_and_old_ones_removed(monkeypatch, 
     assert len(everything()) == 5
 
 
+def test_memory_bounds_how_many_move_together_and_how_large_a_file_grows(monkeypatch) -> None:
+    for items in (["/A", "/B"], ["/A#x"], ["/B"], ["/A#y"]):
+        ended(items)
+    monkeypatch.setattr(archive, "_PARTS_AT_ONCE", 6)  # an item, a site and an action each; one item more of the first
+    monkeypatch.setattr(archive, "_LARGEST_FILE", 0)
+    before = everything()
+    assert archive.move_old(timezone.now() + YEARS) == 4
+    assert list(RequestArchive.objects.order_by("first").values_list("requests", flat=True)) == [1, 2, 1]
+    assert everything() == before
+    monkeypatch.setattr(archive, "_PARTS_AT_ONCE", 1)
+    ended(["/A"])
+    assert archive.move_old(timezone.now() + YEARS) == 1
+
+
 def test_a_move_that_dies_leaves_them_where_they_were(monkeypatch) -> None:
     ended()
     before = everything()
