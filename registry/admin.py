@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 from inventory.admin import ReadOnlyAdmin
 from registry import approval, attribute_sources, identity_admin, locks, placing, rights  # noqa: F401 - registers pages
 from registry.asking import Asker
+from registry.callers import caller_of
 from registry.errors import Denied
 from registry.lifecycle import ImpossibleTransition
 from registry.models import (
@@ -182,9 +183,9 @@ class DetoxLockAdmin(ReadOnlyAdmin):
     @action(description="Release")
     def release(self, request: HttpRequest, queryset: QuerySet[DetoxLock]) -> None:
         """One's own, or any as an operator."""
-        operator = rights.has(request.user, "operator", "detox")
+        caller = caller_of(request)
         try:
-            released = locks.release(queryset.order_by(), request.user.get_username(), any_owner=operator)
+            released = locks.release(queryset.order_by(), caller.name, any_owner=locks.releases_any(caller))
         except Denied as error:
             messages.error(request, str(error))
         else:

@@ -13,13 +13,14 @@ from django.utils import timezone
 
 from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
-from registry import audit
+from registry import audit, rights
 from registry.asking import Asker
 from registry.desk import desk
 from registry.errors import Denied, NotThere, Refused
 from registry.models import DetoxLock
 from registry.naming import matches
 from registry.requests import item_parts
+from registry.rights import Who
 from registry.settings import registry_settings
 
 _AT_ONCE = 500
@@ -165,8 +166,13 @@ def _set(wish: Wish, known: dict[_Where, DetoxLock], user: str, service: str, no
     return lock
 
 
+def releases_any(who: Who) -> bool:
+    """Whether ``who`` may release others' locks: an operator of Detox or of the registry."""
+    return any(rights.has(who, "operator", target) for target in ("detox", "registry"))
+
+
 def release(locks: QuerySet[DetoxLock], user: str, *, any_owner: bool = False) -> list[DetoxLock]:
-    """Release those of ``locks`` that hold; only the user's own, unless ``any_owner`` (an operator). Released ones stay in the table."""
+    """Release those of ``locks`` that hold; only the user's own, unless ``any_owner`` (see :func:`releases_any`). Released ones stay in the table."""
     with desk():
         held = list(locks.filter(unlocked=None).order_by("id").select_for_update())
         foreign = [lock for lock in held if lock.user != user]

@@ -18,6 +18,7 @@ from dynamo_site.pages.acting import EXPECTED, Names, asker, blank, text_of, tol
 from dynamo_site.pages.shell import page
 from inventory import client
 from registry import locks
+from registry.callers import caller_of
 from registry.errors import Refused
 from registry.locks import Wish
 from registry.models import DetoxLock
@@ -90,14 +91,14 @@ def release(request: HttpRequest) -> HttpResponse:
         for text in request.POST.getlist("lock")
         if text.isascii() and text.isdecimal() and int(text) <= _LARGEST_ID
     ]
-    by = asker(request)
+    caller = caller_of(request)
     with told(request, f"{len(chosen)} lock{'s' if len(chosen) != 1 else ''} released."):
         if not chosen:
             raise Refused("no lock is chosen: tick those to be released")
         locks.release(
             DetoxLock.objects.filter(pk__in=[lock.pk for lock in locks.existing(chosen)]),
-            by.user,
-            any_owner=by.operator,
+            caller.name,
+            any_owner=locks.releases_any(caller),
         )
     text = request.POST.get("q", "")
     return redirect(f"{reverse('locks')}?{urlencode({'q': text})}")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from inventory import client
 from inventory.snapshot import Snapshot
-from registry import locks, polling, rights
+from registry import locks, polling
 from registry.classic.envelope import Call, Parameter, endpoint
 from registry.classic.parameters import checked
 from registry.errors import Refused
@@ -65,9 +65,9 @@ def unlock(call: Call) -> list[dict[str, Any]]:
     """Release locks: the caller's own that match, or by number."""
     if all(call[parameter.name] in (None, []) for parameter in _CHOOSE):
         raise Refused("say which locks: lockid, item, sites, groups, service, created_… or expires_…")
-    operator = rights.has(call.caller, "operator", "detox") or rights.has(call.caller, "operator", "registry")
     if call["lockid"] is not None:
-        released = locks.release(_chosen(call, locks.existing(call["lockid"])), call.caller.name, any_owner=operator)
+        chosen = _chosen(call, locks.existing(call["lockid"]))
+        released = locks.release(chosen, call.caller.name, any_owner=locks.releases_any(call.caller))
     else:
         mine = DetoxLock.objects.filter(user=call.caller.name)
         released = locks.release(_chosen(call, mine), call.caller.name)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
 from django.utils import timezone
 
-from registry import locks
+from registry import locks, rights
 from registry.errors import Denied, NotThere, Refused
 from registry.locks import LockFilter, Wish, covered
 from registry.models import DetoxLock
@@ -102,6 +104,27 @@ def test_others_locks_are_released_by_an_operator_only() -> None:
     with pytest.raises(Denied, match="belongs to ann"):
         locks.release(DetoxLock.objects.all(), "bob")
     assert [lock.user for lock in locks.release(DetoxLock.objects.all(), "bob", any_owner=True)] == ["ann"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("target", "may"), [("detox", True), ("registry", True), ("inventory", False)])
+@pytest.mark.parametrize("door", ["classic", "api", "page", "admin"])
+def test_others_locks_are_released_by_the_same_operators_by_every_door(door: str, target: str, may: bool) -> None:
+    [lock] = locks.set_locks([wish()], "ann")
+    olga = User.objects.create_user("olga", is_staff=True)
+    rights.grant(olga, "operator", target)
+    olga.user_permissions.set(Permission.objects.filter(codename="view_detoxlock"))
+    client = Client()
+    client.force_login(olga)
+    address, values = {
+        "classic": ("/data/detox/lock/unlock", {"lockid": lock.pk}),
+        "api": (f"/api/v1/locks/{lock.pk}/release", {}),
+        "page": ("/locks/release/", {"lock": lock.pk}),
+        "admin": ("/admin/registry/detoxlock/", {"action": "release", "_selected_action": lock.pk}),
+    }[door]
+    client.post(address, values)
+    lock.refresh_from_db()
+    assert (lock.unlocked is not None) == may
 
 
 @pytest.mark.django_db

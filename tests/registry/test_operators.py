@@ -128,6 +128,8 @@ def test_an_injection_is_shown_with_its_document(pages: Client) -> None:
 
 
 def test_an_application_is_held_in_order_of_asking(ann, bob, anyone) -> None:
+    for name in ("ann", "bob"):
+        rights.grant(User.objects.get(username=name), "operator", "application")
     assert anyone.get("applock/check", app="detox")[1]["message"] == "Not locked"
     status, answer = ann.post("applock/lock", app="detox", service="ops", note="maintenance")
     assert (status, answer["message"]) == (200, "Success")
