@@ -21,8 +21,11 @@ from detox.models import Cycle as DetoxCycle
 from dynamo_site import policy_admin, tuning  # noqa: F401 - importing registers its page
 from dynamo_site.tuning_form import TunedSettingForm
 from inventory.models import TunedSetting
+from registry.identity_admin import BySuperusers
 from registry.models import CopyRequest, DeletionRequest
 from scheduler.models import Run
+
+_RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 for _model in (Group, User):
     admin.site.unregister(_model)
@@ -34,9 +37,29 @@ class UserAdmin(BaseUserAdmin, ModelAdmin):
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What somebody may, superusers decide."""
+        found = super().get_readonly_fields(request, obj)
+        return found if request.user.is_superuser else (*found, *_RIGHTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Of those who may no more than oneself: whoever sets a password can log in with it."""
+        return super().has_change_permission(request, obj) and not _may_more(obj, request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The same."""
+        return super().has_delete_permission(request, obj) and not _may_more(obj, request.user)
+
+
+def _may_more(user: User | None, than: Any) -> bool:
+    if user is None or than.is_superuser:
+        return False
+    groups, others = (set(each.groups.values_list("pk", flat=True)) for each in (user, than))
+    return user.is_superuser or bool(groups - others) or bool(user.get_all_permissions() - than.get_all_permissions())
+
 
 @admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, ModelAdmin):
+class GroupAdmin(BySuperusers, BaseGroupAdmin, ModelAdmin):
     """Groups of users: the roles of Dynamo, and rights on these pages."""
 
 

@@ -36,7 +36,23 @@ class DNForm(forms.ModelForm):
             raise ValidationError(str(error)) from error
 
 
-class _OfUser(ModelAdmin):
+class BySuperusers:
+    """Pages that make people what they are: whoever could change them could be anybody."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers only."""
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers only; others look, as Django's permissions say."""
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers only."""
+        return bool(request.user.is_superuser)
+
+
+class _OfUser(BySuperusers, ModelAdmin):
     """Pages of what belongs to a user."""
 
     autocomplete_fields = ("user",)

@@ -14,7 +14,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from dynamo_site import tuning
 from inventory.models import PolicyVersion, TunedSetting
-from registry import tokens
+from registry import rights, tokens
 from registry.models import UserDN
 from tests.dynamo_site.conftest import Filled
 
@@ -85,6 +85,38 @@ def test_staff_see_what_they_may_see(client: Client, filled: Filled, inventory) 
     plain.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client.force_login(User.objects.get(pk=plain.pk))
     assert _rows(client, 200) > 25
+
+
+def test_who_may_change_users_becomes_no_more_by_that(client: Client) -> None:
+    helper = User.objects.create_user("helper", is_staff=True)
+    names = ("user", "group", "userdn", "tokensubject", "rightlimit")
+    helper.user_permissions.set(
+        Permission.objects.filter(
+            codename__in=[f"{what}_{name}" for what in ("add", "change", "delete", "view") for name in names]
+        )
+    )
+    client.force_login(User.objects.get(pk=helper.pk))
+    boss, plain = User.objects.create_superuser("boss"), User.objects.create_user("ann")
+    fields = {
+        "date_joined_0": "2026-01-01",
+        "date_joined_1": "00:00:00",
+        "is_active": "on",
+        "is_superuser": "on",
+        "is_staff": "on",
+    }
+    for user in (helper, plain):
+        client.post(_address(User, "change", user.pk), {"username": user.username, "first_name": "Changed", **fields})
+        user.refresh_from_db()
+        assert (user.first_name, user.is_superuser) == ("Changed", False)
+    assert not plain.is_staff
+    assert client.post(_address(User, "change", boss.pk), {"username": "boss", **fields}).status_code == 403
+    assert client.post(f"/admin/auth/user/{boss.pk}/password/", {}).status_code == 403
+    assert client.post(_address(User, "delete", boss.pk), {"post": "yes"}).status_code == 403
+    assert client.get(f"/admin/auth/user/{plain.pk}/password/").status_code == 200
+    rights.grant(plain, "admin", "registry")
+    assert client.get(f"/admin/auth/user/{plain.pk}/password/").status_code == 403
+    for address, values in (("registry/userdn", {"user": boss.pk, "dn": "/CN=Helper"}), ("auth/group", {"name": "x"})):
+        assert client.post(f"/admin/{address}/add/", values).status_code == 403
 
 
 @pytest.mark.slow
