@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import ssl
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -15,6 +18,7 @@ from tests.registry.rights.authority import CN, DC, SECRET, Front, Holder
 pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.django_db(transaction=True)]
 NAME = [(DC, "org"), (DC, "example"), (CN, "Ann Müller")]
 DN = "/DC=org/DC=example/CN=Ann Müller"
+_AT_ONCE = 20  # connections of an address, as docs/examples/nginx.conf has it
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +102,20 @@ def test_programs_change_things_and_pages_behind_a_browser_do_not(front: Front, 
         answer = front.post(path, ann, data, **told)
         assert (answer.status_code, "CSRF" in answer.text) == (403, True)
         assert front.get(f"{path}?item=/a/b/c", ann, **told).status_code == 403
+
+
+def test_one_address_has_so_many_connections_at_a_time(front: Front) -> None:
+    """Each of a call whose body does not come; from the next one on there is no waiting."""
+    context = ssl.create_default_context(cafile=str(front.trusted))
+    slow = b"POST /data/detox/lock/list HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    port = int(front.url.rpartition(":")[2])
+    with ExitStack() as opened:
+        for _ in range(_AT_ONCE):
+            raw = opened.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+            opened.enter_context(context.wrap_socket(raw, server_hostname="localhost")).sendall(slow)
+        # The last ones may not have been read yet.
+        answers = [front.get("/healthz").status_code for _ in range(20)]
+    assert answers[-1] == 429
 
 
 def test_the_audit_log_has_the_address_of_the_client_and_how_it_is_known(front: Front, known: Holder) -> None:
