@@ -38,6 +38,11 @@ def extend(settings: dict[str, Any]) -> None:
         "MFA_SUPPORTED_TYPES": ["totp", "recovery_codes"],
         "MFA_TOTP_ISSUER": "Dynamo",
         "MFA_ADAPTER": "registry.identity.browser.FactorAdapter",
+        "MFA_FORMS": {
+            "authenticate": "registry.identity.factor.FactorForm",
+            "reauthenticate": "registry.identity.factor.FactorAgainForm",
+        },
+        "ACCOUNT_FORMS": {"reauthenticate": "registry.identity.factor.PasswordAgainForm"},
         "SOCIALACCOUNT_PROVIDERS": {"openid_connect": {"APPS": _providers(settings)}},
     }
 

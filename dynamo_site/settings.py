@@ -184,7 +184,11 @@ TEMPLATES = [
     }
 ]
 
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "registry.backends.RoleBackend"]
+AUTHENTICATION_BACKENDS = ["registry.backends.RoleBackend", "django.contrib.auth.backends.ModelBackend"]
+# For all web processes: which codes of second factors were used already, and how often who tried.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "registry_sharedentry"},
+}
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

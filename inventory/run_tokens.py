@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.contrib.auth.models import User
+
 from inventory.run_token_models import RunToken
 
 PREFIX = "dynamo_run_"
@@ -36,10 +38,13 @@ def revoke(run: int) -> None:
 
 
 def valid(secret: str) -> RunToken | None:
-    """The token with this secret, if its run goes on."""
+    """The token with this secret, if its run goes on and its author has not become inactive."""
     if not secret.startswith(PREFIX):
         return None
-    return RunToken.objects.filter(digest=_digest(secret), expires__gt=int(time.time())).first()
+    found = RunToken.objects.filter(digest=_digest(secret), expires__gt=int(time.time())).first()
+    if found is not None and User.objects.filter(username=found.author, is_active=False).exists():
+        return None
+    return found
 
 
 def forget() -> int:

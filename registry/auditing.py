@@ -28,6 +28,7 @@ _NEVER = (
     "contenttypes.",
     "registry.auditrecord",
     "registry.failedlogins",
+    "registry.sharedentry",
     "registry.keptanswer",
 )
 _NOTED = {("scheduler", "run"), ("scheduler", "job")}
@@ -56,7 +57,7 @@ def _noted(sender: type[Model], instance: Any, created: bool, **_: Any) -> None:
 
 def _watched(model: type[Model]) -> bool:
     name = model._meta.label_lower
-    if name.startswith(_NEVER):
+    if audit.by_service() or name.startswith(_NEVER):
         return False
     return name in ALWAYS or callers.in_administration() or (name in _BY_COMMANDS and callers.current() is None)
 

@@ -58,9 +58,11 @@ class ApiToken(models.Model):
     """A bearer token of a user; only a hash of it is kept. ``service``: what acts under the user with it.
 
     ``scopes``: targets that it is good for changing, such as ``registry``; null: whatever its user may; empty: reading only.
+    ``parent``: the token that it was made with, with which it is revoked.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, related_name="api_tokens", on_delete=models.CASCADE)
+    parent = models.ForeignKey("self", null=True, blank=True, related_name="children", on_delete=models.CASCADE)
     service = models.CharField(max_length=255, blank=True)
     scopes = models.JSONField(null=True, blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -108,6 +110,9 @@ class DeviceLogin(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, related_name="device_logins", on_delete=models.CASCADE
     )
+    parent = models.ForeignKey(
+        ApiToken, null=True, blank=True, related_name="+", on_delete=models.CASCADE, help_text="approved with it"
+    )
     denied = models.BooleanField(default=False)
     taken = models.BooleanField(default=False)
 
@@ -127,3 +132,14 @@ class FailedLogins(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} by {self.who}"
+
+
+class SharedEntry(models.Model):
+    """A row of Django's cache, which all web processes share: such as that a code of a second factor was used."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.cache_key

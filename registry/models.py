@@ -18,6 +18,7 @@ from registry.identity_models import ApiToken as ApiToken
 from registry.identity_models import DeviceLogin as DeviceLogin
 from registry.identity_models import FailedLogins as FailedLogins
 from registry.identity_models import RightLimit as RightLimit
+from registry.identity_models import SharedEntry as SharedEntry
 from registry.identity_models import TokenSubject as TokenSubject
 from registry.identity_models import UserDN as UserDN
 from registry.source_models import AttributeFetch as AttributeFetch

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from registry.errors import NotAuthenticated, Refused
@@ -24,12 +25,15 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+@transaction.atomic
 def create(
-    user: User, service: str = "", days: float | None = None, scopes: Collection[str] | None = None
-) -> tuple[ApiToken, str]:
+    user: User, service: str = "", days: float | None = None, scopes: Collection[str] | None = None,
+    parent: ApiToken | None = None,
+) -> tuple[ApiToken, str]:  # fmt: skip
     """A new token of ``user`` that ends after ``days`` (None: never), and its secret, which is kept nowhere.
 
-    ``scopes``: targets that it is good for changing (None: whatever the user may; empty: reading only). Raises Refused.
+    ``scopes``: targets that it is good for changing (None: whatever the user may; empty: reading only). ``parent``: the token it is
+    made with: it is revoked with that. Raises Refused.
     """
     if days is not None and not 0 < days <= 36500:
         raise Refused(f"a token cannot last {days} days; give a number above 0")
@@ -37,9 +41,12 @@ def create(
     now = timezone.now()
     expires = None if days is None else now + timedelta(days=days)
     named = None if scopes is None else check_scopes(scopes)
+    if parent is not None and not ApiToken.objects.select_for_update().filter(pk=parent.pk, revoked=None).exists():
+        raise Refused("the token that this is made with was revoked meanwhile")
     token = ApiToken.objects.create(
-        user=user, service=service, digest=_digest(secret), created=now, expires=expires, scopes=named
-    )
+        user=user, service=service, digest=_digest(secret), created=now, expires=expires, scopes=named,
+        parent=parent,
+    )  # fmt: skip
     return token, secret
 
 
@@ -83,8 +90,18 @@ def _note_use(token: ApiToken, now: datetime) -> None:
         ApiToken.objects.filter(pk=token.pk).update(last_used=now)
 
 
-def revoke(token: ApiToken) -> None:
-    """The token is refused from now on."""
-    if token.revoked is None:
-        token.revoked = timezone.now()
-        token.save(update_fields=["revoked"])
+@transaction.atomic
+def revoke(token: ApiToken) -> int:
+    """The token, those made with it, and theirs, are refused from now on; how many that were not already."""
+    found = {token.pk}
+    while below := set(ApiToken.objects.filter(parent__in=found).values_list("pk", flat=True)) - found:
+        found |= below
+    now = timezone.now()
+    # Kept in the row at hand, too: whoever shows it next.
+    token.revoked = token.revoked or now
+    return ApiToken.objects.filter(pk__in=found, revoked=None).update(revoked=now)
+
+
+def revoke_all(user: User) -> int:
+    """All tokens of the user are refused from now on; how many that were not already."""
+    return ApiToken.objects.filter(user=user, revoked=None).update(revoked=timezone.now())

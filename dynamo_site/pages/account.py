@@ -43,8 +43,8 @@ def account(request: HttpRequest) -> HttpResponse:
             _check(request)
             with transaction.atomic():
                 made, secret = tokens.create(
-                    user, form.cleaned_data["service"], form.cleaned_data["days"], form.cleaned_data["scopes"]
-                )
+                    user, form.cleaned_data["service"], form.cleaned_data["days"], form.cleaned_data["scopes"], caller_of(request).token
+                )  # fmt: skip
                 audit.record(
                     caller_of(request),
                     "token.make",

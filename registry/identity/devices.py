@@ -99,7 +99,8 @@ def _decide(number: int, caller: Caller, approve: bool) -> None:
         raise NotThere("this login is decided already")
     found.denied = not approve
     found.user = caller.user if approve else None  # type: ignore[assignment]
-    found.save(update_fields=["denied", "user"])
+    found.parent = caller.token if approve else None
+    found.save(update_fields=["denied", "user", "parent"])
     shown = {"client": found.client, "address": found.address, "scopes": found.scopes}
     audit.record(caller, "device.approve" if approve else "device.reject", f"device login {found.pk}", None, shown)
 
@@ -120,7 +121,7 @@ def collect(secret: str, service: str = "") -> tuple[ApiToken, str]:
 def _made(found: DeviceLogin, service: str) -> tuple[ApiToken, str]:
     user = cast(User, found.user)
     DeviceLogin.objects.filter(pk=found.pk).update(taken=True)
-    token, secret = tokens.create(user, service or found.client, TOKEN_DAYS, found.scopes)
+    token, secret = tokens.create(user, service or found.client, TOKEN_DAYS, found.scopes, found.parent)
     by = Caller(user, service=token.service, method="device", address=found.address)
     audit.record(by, "token.make", str(token), None, tokens.told(token))
     return token, secret

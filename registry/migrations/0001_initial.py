@@ -124,6 +124,14 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SharedEntry',
+            fields=[
+                ('cache_key', models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ('value', models.TextField()),
+                ('expires', models.DateTimeField(db_index=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='FailedLogins',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -194,6 +202,7 @@ class Migration(migrations.Migration):
                 ('expires', models.DateTimeField(blank=True, null=True)),
                 ('last_used', models.DateTimeField(blank=True, null=True)),
                 ('revoked', models.DateTimeField(blank=True, null=True)),
+                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='registry.apitoken')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -237,6 +246,7 @@ class Migration(migrations.Migration):
                 ('polled', models.DateTimeField(blank=True, null=True)),
                 ('denied', models.BooleanField(default=False)),
                 ('taken', models.BooleanField(default=False)),
+                ('parent', models.ForeignKey(blank=True, help_text='approved with it', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.apitoken')),
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='device_logins', to=settings.AUTH_USER_MODEL)),
             ],
         ),

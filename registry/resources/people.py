@@ -102,7 +102,9 @@ class Tokens(Resource):
         """Make a token for oneself. By a token it is made by one without scopes only, and ends no later than that."""
         days = _no_longer(call.caller, call.body["days"])
         with transaction.atomic():
-            row, secret = tokens.create(call.caller.user, call.body["service"], days, call.body["scopes"])  # type: ignore[arg-type]
+            row, secret = tokens.create(
+                call.caller.user, call.body["service"], days, call.body["scopes"], call.caller.token
+            )  # type: ignore[arg-type]
             call.record("token.make", str(row), None, tokens.told(row))
         made = {"id": row.pk, "service": row.service, "expires": row.expires, "secret": secret}
         return Response(made, 201, headers={"Location": f"/api/v1/tokens/{row.pk}", "Cache-Control": "no-store"})

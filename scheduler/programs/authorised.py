@@ -13,9 +13,11 @@ from scheduler.models import Authorisation, Level
 
 def require(author: str, level: str, sha256: str) -> None:
     """Raise :class:`ProgramNotAuthorised` unless the user may run this content with this level."""
+    user = User.objects.filter(username=author).first()
+    if user is not None and not user.is_active:
+        raise ProgramNotAuthorised(f"{author} is not active any more; nothing is run in this name")
     if level == Level.READ:
         return
-    user = User.objects.filter(username=author, is_active=True).first()
     if user is None:
         raise ProgramNotAuthorised(f"{author} is no active user, so the program may only read, in nobody's name")
     if not import_string(settings.APPLICATION_RIGHT)(user):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from inventory import log as update_log
@@ -160,6 +161,9 @@ def _look(application: Application, run: runs.ReaderRun) -> Callable[[], None]:
         by = Application.objects.filter(pk=application.pk).values_list("killed_by", flat=True).first()
         if by:
             raise RunKilled(f"ended by {by}")
+        # Made inactive by other ways than those that end programs, too.
+        if User.objects.filter(username=application.author, is_active=False).exists():
+            raise RunKilled(f"{application.author} is not active any more")
         run.check()
 
     return look

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -59,6 +61,57 @@ def test_who_has_a_second_factor_is_asked_for_it(ann: User) -> None:
     cache.clear()  # a code counts once; the next one is half a minute away
     assert second.post("/login/factor/authenticate/", {"code": code_of(secret)})["Location"] == "/account/"
     assert known(second)
+
+
+GUESS = """
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.test import Client
+ann = User.objects.get()
+ann.set_password("first-Secret")  # tests hash in a way of their own
+ann.save()
+client = Client(REMOTE_ADDR="192.0.2.9")
+client.post("/login/", {"username": "ann", "password": "first-Secret"})
+for _ in range(4):
+    seen = client.post("/login/factor/authenticate/", {"code": "000000"}).content.decode()
+print("waits" if "Too many failed attempts" in seen else "guesses")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_guesses_of_a_second_factor_are_counted_for_all_processes_together(ann: User, child_environment) -> None:
+    from allauth.mfa.totp.internal.auth import TOTP
+
+    TOTP.activate(ann, "JBSWY3DPEHPK3PXP")
+    environment = child_environment(DYNAMO_ALLOWED_HOSTS="testserver")
+    told = [
+        subprocess.run([sys.executable, "-c", GUESS], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]  # fmt: skip
+    assert [each.stdout.split()[-1] for each in told] == ["guesses", "waits"], told[1].stderr
+
+
+def test_a_code_counts_once_in_all_processes(ann: User) -> None:
+    from allauth.mfa.totp.internal.auth import TOTP
+    from django.core.cache import cache
+
+    TOTP.activate(ann, "JBSWY3DPEHPK3PXP")
+    code = code_of("JBSWY3DPEHPK3PXP")
+    for wanted in (302, 200):
+        client = Client()
+        log_in(client)
+        assert client.post("/login/factor/authenticate/", {"code": code}).status_code == wanted
+    assert "Database" in type(cache._connections[cache._alias]).__name__
+
+
+def test_the_password_asked_for_once_more_cannot_be_guessed(ann: User) -> None:
+    client = Client()
+    log_in(client)
+    pages = [client.post("/login/reauthenticate/", {"password": f"guess {n}"}).content.decode() for n in range(6)]
+    assert "Too many failed attempts" in pages[-1] and "Too many failed attempts" not in pages[0]
+    assert client.post("/login/reauthenticate/", {"password": "first-Secret"}).status_code == 200
 
 
 def test_nobody_signs_up(db) -> None:
