@@ -22,6 +22,8 @@ from inventory.models import PolicyVersion
 from inventory.policy import versions
 from inventory.policy.checking import World, check_text, together, world_of
 from inventory.policy.errors import PolicyError
+from registry import policy_desk
+from registry.callers import caller_of
 
 _SHOWN = 50
 
@@ -119,8 +121,8 @@ class PolicyVersionAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: PolicyVersion, form: Any, change: bool) -> None:
         """Make the version, and show what is probably not meant in it."""
-        saved = versions.save(
-            obj.name, form.cleaned_data["text"], request.user.get_username(), "admin",
+        saved = policy_desk.save(
+            caller_of(request), obj.name, form.cleaned_data["text"], "admin",
             based_on=form.cleaned_data.get("based_on") or 0, comment=obj.comment,
         )  # fmt: skip
         obj.__dict__.update(saved.__dict__)

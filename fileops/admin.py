@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import action
@@ -12,8 +11,8 @@ from fileops.lifecycle import Event, allowed
 from fileops.models import Attempt, Batch, Completion, DirectoryToClean, Subscription, UnmanagedDeletion
 from fileops.release import release
 from inventory.admin import ReadOnlyAdmin
-from registry import audit
 from registry.callers import caller_of
+from registry.errors import Denied
 
 
 class LookedAt(ReadOnlyAdmin):
@@ -49,11 +48,11 @@ class SubscriptionAdmin(LookedAt):
     @action(description="Release: try again at once", permissions=["release"])
     def let_go(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         """Release what is held among the chosen."""
-        possible = queryset.filter(state__in=allowed(Event.RELEASED))
-        with transaction.atomic():
-            chosen = [(str(row), {"state": row.state, "reason": row.reason}, None) for row in possible]
-            count = release(possible, request.user.get_username())
-            audit.record_many(caller_of(request), "held.release", chosen)
+        try:
+            count = release(queryset.filter(state__in=allowed(Event.RELEASED)), caller_of(request))
+        except Denied as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
         self.message_user(request, f"{count} released", messages.SUCCESS if count else messages.WARNING)
 
 

@@ -11,11 +11,14 @@ from django.utils import timezone
 from fileops import waiting
 from fileops.lifecycle import Event, State, allowed
 from fileops.models import Subscription
+from registry import audit, rights
+from registry.callers import Caller
+from registry.errors import Conflict, Refused
 
 _CHUNK = 500
 
 
-class NothingChosen(ValueError):
+class NothingChosen(Refused):
     """No condition was given; that never means everything."""
 
 
@@ -34,17 +37,26 @@ def chosen(
 
 
 @transaction.atomic
-def release(rows: QuerySet[Subscription], author: str) -> int:
-    """Have them tried at once, with all sources forgiven; returns how many."""
-    ids = list(rows.values_list("id", flat=True))
+def release(rows: QuerySet[Subscription], by: Caller) -> int:
+    """Have them tried at once, with all sources forgiven; returns how many. Raises Denied unless ``by`` operates fileops at each of their sites."""
+    found = list(rows.order_by("id").values_list("id", "site"))
+    ids, sites = [number for number, _ in found], sorted({site for _, site in found})
+    if sites:
+        rights.require_at(by, "operator", "fileops", sites)
     now = timezone.now()
     for start in range(0, len(ids), _CHUNK):
         part = Subscription.objects.filter(pk__in=ids[start : start + _CHUNK], state__in=[State.HELD, State.RETRY])
         part.update(tried_since=now, not_before=None)
-    return waiting.happen(Event.RELEASED, ids, message=f"released by {author}")
+    count = waiting.happen(Event.RELEASED, ids, message=f"released by {by.name}")
+    if count:
+        audit.record(by, "fileops.release", f"{count} files", None, {"files": count, "sites": sites, "ids": ids})
+    return count
 
 
 @transaction.atomic
-def give_up(row: Subscription, author: str, reason: str) -> bool:
-    """Nobody wants this file done any more; False: it is not open. What a backend has in its hands it may still finish."""
-    return waiting.happen(Event.CANCELLED, [row.pk], message=f"given up by {author}: {reason}") > 0
+def give_up(row: Subscription, by: Caller, reason: str) -> None:
+    """Nobody wants this file done any more. What a backend has in its hands it may still finish. Raises Denied, Conflict."""
+    rights.require(by, "operator", "fileops", site=row.site)
+    if not waiting.happen(Event.CANCELLED, [row.pk], message=f"given up by {by.name}: {reason}"):
+        raise Conflict(f"{row.lfn} at {row.site} is not open any more; look at it again")
+    audit.record(by, "fileops.fail", str(row), {"state": row.state}, {"reason": reason})

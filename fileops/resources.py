@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
@@ -19,7 +18,7 @@ from registry.api.rows import of_model
 from registry.api.schema import example
 from registry.api.strict import Body, Boolean, Choice, Integer, Items, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import Conflict, NotThere
+from registry.errors import NotThere
 
 TOLD_AS[ImpossibleTransition] = "conflict"
 _MOST_CHOSEN = 10_000
@@ -123,22 +122,13 @@ class Held(Resource):
             rows = release.chosen(given["sites"], given["reasons"], given["ids"], everything=given["all"])
         except release.NothingChosen as error:
             raise Invalid([Wrong("all", str(error))]) from None
-        for site in sorted(set(rows.order_by().values_list("site", flat=True).distinct())):
-            call.require("operator", "fileops", site=site)
-        with transaction.atomic():
-            released = release.release(rows, call.caller.name)
-            call.record("fileops.release", "held files", None, {**given, "released": released})
-        return {"released": released}
+        return {"released": release.release(rows, call.caller)}
 
     @operation(body=GivenUp, answer=FIELDS)
     def fail(self, call: Call) -> Subscription:
         """Give up an open file: nobody wants it done any more."""
         row = _found(call)
-        call.require("operator", "fileops", site=row.site)
-        with transaction.atomic():
-            if not release.give_up(row, call.caller.name, call.body["reason"]):
-                raise Conflict(f"{row.lfn} at {row.site} is not open any more; look at it again")
-            call.record("fileops.fail", str(row), {"state": row.state}, {"reason": call.body["reason"]})
+        release.give_up(row, call.caller, call.body["reason"])
         return row
 
 

@@ -16,7 +16,7 @@ from inventory.admin import ReadOnlyAdmin
 from registry import approval, attribute_sources, identity_admin, locks, placing, rights  # noqa: F401 - registers pages
 from registry.asking import Asker
 from registry.callers import caller_of
-from registry.errors import Denied
+from registry.errors import Denied, RegistryError
 from registry.lifecycle import ImpossibleTransition
 from registry.models import (
     ApprovalRule,
@@ -61,13 +61,6 @@ class ActionInline(_Inline):
     model = RequestAction
 
 
-def _operator(request: HttpRequest, target: str) -> bool:
-    if rights.has(request.user, "operator", target):
-        return True
-    messages.error(request, f"this needs the role operator on {target}")
-    return False
-
-
 class RequestAdmin(ReadOnlyAdmin):
     """Requests of one kind."""
 
@@ -80,27 +73,25 @@ class RequestAdmin(ReadOnlyAdmin):
     @action(description="Approve")
     def approve(self, request: HttpRequest, queryset: QuerySet[Request]) -> None:
         """Waiting ones become new."""
-        if _operator(request, "registry"):
-            asker = Asker(request.user.get_username(), operator=True)
-            self._each(request, queryset, lambda row: approval.approve(row.kind, row.pk, asker))
+        self._each(request, queryset, lambda row, by: approval.approve(row.kind, row.pk, by))
 
     @action(description="Hand to the engines again")
     def release(self, request: HttpRequest, queryset: QuerySet[Request]) -> None:
         """Activated or rejected ones become new."""
-        if _operator(request, "registry"):
-            self._each(request, queryset, lambda row: placing.release(row, request.user.get_username()))
+        self._each(request, queryset, placing.release)
 
     @action(description="Fail by hand")
     def fail(self, request: HttpRequest, queryset: QuerySet[Request]) -> None:
         """Open ones end."""
-        if _operator(request, "registry"):
-            self._each(request, queryset, lambda row: placing.fail(row, request.user.get_username(), "ended by hand"))
+        self._each(request, queryset, lambda row, by: placing.fail(row, by, "ended by hand"))
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Request], do: Any) -> None:
+        caller = caller_of(request)
+        asker = Asker(caller.name, caller.service, rights.has(caller, "operator", "registry"))
         for row in queryset:
             try:
-                do(row)
-            except ImpossibleTransition as error:
+                do(row, asker)
+            except (RegistryError, ImpossibleTransition) as error:
                 messages.error(request, str(error))
             else:
                 messages.success(request, f"{row}: done")
@@ -183,9 +174,8 @@ class DetoxLockAdmin(ReadOnlyAdmin):
     @action(description="Release")
     def release(self, request: HttpRequest, queryset: QuerySet[DetoxLock]) -> None:
         """One's own, or any as an operator."""
-        caller = caller_of(request)
         try:
-            released = locks.release(queryset.order_by(), caller.name, any_owner=locks.releases_any(caller))
+            released = locks.release(queryset.order_by(), caller_of(request))
         except Denied as error:
             messages.error(request, str(error))
         else:

@@ -123,7 +123,8 @@ def _decided(kind: str, request_id: int, asker: Asker, event: str, reason: str) 
         raise NotThere(f"there is no {kind} request {request_id}")
     if not asker.operator and not decides(asker, request):
         raise Denied(f"{asker.user} has not the role operator on registry for all sites and the group of {request}")
-    before = move(request, event, reason, decided_by=asker.user, decided=timezone.now())
+    with audit.one_record():
+        before = move(request, event, reason, decided_by=asker.user, decided=timezone.now())
     audit.record(
         asker, f"request.{event}", str(request), {"status": before}, {"status": request.status, "reason": reason}
     )

@@ -27,9 +27,10 @@ from registry.models import Request, RequestAction, RequestArchive, RequestItem,
 from registry.settings import registry_settings
 
 _TIME = pl.Datetime("us", "UTC")
-_ACTION = pl.Struct({
+ACTION = pl.Struct({
     "item": pl.String, "site": pl.String, "status": pl.String, "reason": pl.String, "updated": _TIME,
 })  # fmt: skip
+"""What an action of a request has."""
 _PLAIN: dict[str, Any] = {
     "id": pl.Int64, "kind": pl.String, "status": pl.String, "user": pl.String, "service": pl.String, "group": pl.String,
     "num_copies": pl.Int64, "reason": pl.String, "first_asked": _TIME, "last_asked": _TIME, "count": pl.Int64, "ended": _TIME,
@@ -37,7 +38,7 @@ _PLAIN: dict[str, Any] = {
 }  # fmt: skip
 REQUESTS = pl.Schema({
     **_PLAIN, "site_patterns": pl.List(pl.String), "items": pl.List(pl.String), "sites": pl.List(pl.String),
-    "actions": pl.List(_ACTION),
+    "actions": pl.List(ACTION),
 })  # fmt: skip
 """A row for each request, as the database has them."""
 
@@ -115,7 +116,7 @@ def _row(request: Request) -> dict[str, Any]:
     parts = {
         "items": [row.item for row in request.items.all()],
         "sites": [row.site for row in request.sites.all()],
-        "actions": [{name: getattr(row, name) for name in _ACTION.to_schema()} for row in request.actions.all()],
+        "actions": [{name: getattr(row, name) for name in ACTION.to_schema()} for row in request.actions.all()],
     }
     return {name: getattr(request, name) for name in (*_PLAIN, "site_patterns")} | parts
 
@@ -137,6 +138,13 @@ def find(condition: pl.Expr, most: int, *, above: int = 0, below: int | None = N
         found = _scanned(file).filter(condition).sort("id", descending=True).head(most).collect()
         rows = pl.concat([rows, found]).sort("id", descending=True).head(most)
     return list(_requests(rows))
+
+
+def frames(below: int | None = None) -> Iterator[tuple[int, pl.LazyFrame]]:
+    """Archived requests (with numbers below one that is given) as ``REQUESTS``, file by file, each after the largest number in it, descending."""
+    files = RequestArchive.objects.all() if below is None else RequestArchive.objects.filter(first__lt=below)
+    for file in files.order_by("-last"):
+        yield file.last, _scanned(file)
 
 
 def known_items(items: Sequence[str]) -> set[str]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -26,10 +28,26 @@ from registry.callers import Caller
 _LONGEST = {"action": 100, "target": 600, "user": 150, "service": 255, "address": 255}
 _LONGEST_TEXT = 4000
 _MOST_VALUES = 200
+_BY_SERVICE: ContextVar[bool] = ContextVar("by_service", default=False)
 Who = Caller | Asker | str
 """Who did it. A name or an :class:`Asker` is completed from the request that is being answered, if it is the caller's."""
 Change = tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]
 """What was changed (target), before and after."""
+
+
+@contextmanager
+def one_record() -> Iterator[None]:
+    """For a service that records what it does: the rows that it changes tell nothing themselves, so that one act is one record."""
+    before = _BY_SERVICE.set(True)
+    try:
+        yield
+    finally:
+        _BY_SERVICE.reset(before)
+
+
+def by_service() -> bool:
+    """Whether a service records what is being changed now."""
+    return _BY_SERVICE.get()
 
 
 def record(

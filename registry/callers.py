@@ -165,9 +165,9 @@ def in_administration() -> bool:
     return request is not None and request.path.startswith("/admin/")
 
 
-def of_command() -> Caller:
-    """Whoever runs a command on this machine."""
-    return Caller(AnonymousUser(), method=COMMAND, address=socket.gethostname(), label=getpass.getuser())
+def of_command(name: str = "") -> Caller:
+    """Whoever runs a command on this machine, or in whose ``name`` they do."""
+    return Caller(AnonymousUser(), method=COMMAND, address=socket.gethostname(), label=name or getpass.getuser())
 
 
 def require_known(caller: Caller, request: HttpRequest) -> None:

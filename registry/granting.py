@@ -12,6 +12,7 @@ from registry.models import RightLimit
 
 
 @transaction.atomic
+@audit.one_record()
 def grant(by: Caller, user: User, role: str, target: str, sites: str = "", groups: str = "") -> None:
     """Give ``user`` the role on the target, at ``sites`` for ``groups`` (globs, separated by commas; empty: all).
 
@@ -33,6 +34,7 @@ def grant(by: Caller, user: User, role: str, target: str, sites: str = "", group
 
 
 @transaction.atomic
+@audit.one_record()
 def revoke(by: Caller, user: User, role: str, target: str) -> bool:
     """Take the role with its limits away; False when it was not there. Raises Denied."""
     rights.require(by, "admin", target)

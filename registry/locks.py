@@ -15,6 +15,7 @@ from inventory.schema import TABLES
 from inventory.snapshot import Snapshot
 from registry import audit, rights
 from registry.asking import Asker
+from registry.callers import Caller
 from registry.desk import desk
 from registry.errors import Denied, NotThere, Refused
 from registry.models import DetoxLock
@@ -171,31 +172,33 @@ def releases_any(who: Who) -> bool:
     return any(rights.has(who, "operator", target) for target in ("detox", "registry"))
 
 
-def release(locks: QuerySet[DetoxLock], user: str, *, any_owner: bool = False) -> list[DetoxLock]:
-    """Release those of ``locks`` that hold; only the user's own, unless ``any_owner`` (see :func:`releases_any`). Released ones stay in the table."""
-    with desk():
+def release(locks: QuerySet[DetoxLock], by: Caller) -> list[DetoxLock]:
+    """Release those of ``locks`` that hold: one's own, or any (see :func:`releases_any`). Released ones stay in the table. Raises Denied."""
+    with desk(), audit.one_record():
         held = list(locks.filter(unlocked=None).order_by("id").select_for_update())
-        foreign = [lock for lock in held if lock.user != user]
-        if foreign and not any_owner:
+        foreign = [lock for lock in held if lock.user != by.name]
+        if foreign and not releases_any(by):
             raise Denied(
                 f"lock {foreign[0].pk} belongs to {foreign[0].user}; only its owner or an operator may release it"
             )
-        now = timezone.now()
-        DetoxLock.objects.filter(pk__in=[lock.pk for lock in held]).update(unlocked=now)
-        for lock in held:
-            lock.unlocked = now
-        audit.record_many(
-            user, "lock.release", [(lock.item, {"user": lock.user, **_shown(lock)}, None) for lock in held]
-        )
+        _released(by, held)
         return held
+
+
+def _released(by: audit.Who, held: Sequence[DetoxLock]) -> None:
+    now = timezone.now()
+    DetoxLock.objects.filter(pk__in=[lock.pk for lock in held]).update(unlocked=now)
+    for lock in held:
+        lock.unlocked = now
+    audit.record_many(by, "lock.release", [(lock.item, {"user": lock.user, **_shown(lock)}, None) for lock in held])
 
 
 @transaction.atomic
 def replace(wishes: Sequence[Wish], user: str, service: str = "") -> list[DetoxLock]:
     """Make the user's locks under this service exactly ``wishes``: set those, release all others."""
     kept = set_locks(wishes, user, service)
-    others = DetoxLock.objects.filter(user=user, service=service).exclude(pk__in=[lock.pk for lock in kept])
-    release(others, user)
+    others = DetoxLock.objects.filter(user=user, service=service, unlocked=None)
+    _released(Asker(user, service), list(others.exclude(pk__in=[lock.pk for lock in kept]).select_for_update()))
     return kept
 
 

@@ -141,12 +141,13 @@ def cancel(kind: str, request_id: int, asker: Asker) -> Request:
         return request
 
 
-def release(request: Request, operator: str) -> None:
+def release(request: Request, by: Asker) -> None:
     """Hand an activated or rejected request to the engines again; what is open of it is given up first.
 
-    Raises Refused when the same was asked anew meanwhile, ImpossibleTransition.
+    Raises Denied, Refused when the same was asked anew meanwhile, ImpossibleTransition.
     """
-    with desk():
+    _by_operator(by, "releasing a request")
+    with desk(), audit.one_record():
         request = Request.objects.select_for_update().get(pk=request.pk)
         after(REQUEST, request.status, "release", str(request))
         items, sites = (
@@ -158,20 +159,27 @@ def release(request: Request, operator: str) -> None:
         if other is not None:
             raise Refused(f"{other} asks for the same and is {other.status}; there is nothing to release")
         before = move(request, "release", ended=None, open_key=key)
-        audit.record(operator, "request.release", str(request), {"status": before}, {"status": request.status})
-        _fail_open_actions(request, f"released by {operator}")
+        audit.record(by, "request.release", str(request), {"status": before}, {"status": request.status})
+        _fail_open_actions(request, f"released by {by.user}")
 
 
 @transaction.atomic
-def fail(request: Request, operator: str, reason: str) -> None:
-    """End an open request by hand: rejected if no engine has looked at it, else its open actions fail."""
+def fail(request: Request, by: Asker, reason: str) -> None:
+    """End an open request by hand: rejected if no engine has looked at it, else its open actions fail. Raises Denied, Refused."""
+    _by_operator(by, "ending a request by hand")
+    if not reason.strip():
+        raise Refused("reason: is empty; the user has to know why")
     request = Request.objects.select_for_update().get(pk=request.pk)
     event = "reject" if request.status in FIRST_REQUEST else "complete"
-    before = move(request, event, f"{reason} ({operator})")
-    audit.record(
-        operator, "request.fail", str(request), {"status": before}, {"status": request.status, "reason": reason}
-    )
+    with audit.one_record():
+        before = move(request, event, f"{reason} ({by.user})")
+    audit.record(by, "request.fail", str(request), {"status": before}, {"status": request.status, "reason": reason})
     _fail_open_actions(request, request.reason)
+
+
+def _by_operator(by: Asker, what: str) -> None:
+    if not by.operator:
+        raise Denied(f"{what} needs the role operator on registry; an administrator can grant it")
 
 
 def _fail_open_actions(request: Request, reason: str) -> None:

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import transaction
 
-from registry.callers import Caller
+from registry.callers import COMMAND, Caller
 from registry.errors import Denied, NotAuthenticated, Refused
 from registry.models import RightLimit
 from registry.tokens import TARGETS as TARGETS
@@ -40,6 +40,9 @@ def reaches(
     who: Who, role: str, target: str, *, sites: Collection[str] | None = None, group: str | None = None, anywhere: bool = False,
 ) -> bool:  # fmt: skip
     """The same at each of ``sites`` (none: at all there are); ``anywhere``: whether there are sites or groups for which ``who`` has it at all."""
+    if isinstance(who, Caller) and who.method == COMMAND:
+        # Whoever runs commands on the server has its database and its secrets.
+        return True
     user = who.user if isinstance(who, Caller) else who
     if not user.is_authenticated or not user.is_active or (isinstance(who, Caller) and not who.allows(target)):
         return False
@@ -76,11 +79,11 @@ def require(who: Who, role: str, target: str, *, site: str | None = None, group:
 
 def require_at(who: Who, role: str, target: str, sites: Collection[str] | None, group: str | None = None) -> None:
     """The same at each of ``sites`` (None: at all there are)."""
+    if reaches(who, role, target, sites=sites, group=group):
+        return
     user = who.user if isinstance(who, Caller) else who
     if not user.is_authenticated:
         raise NotAuthenticated(f"this needs an authenticated user with the role {role} on {target}")
-    if reaches(who, role, target, sites=sites, group=group):
-        return
     name = user.get_username()
     if isinstance(who, Caller) and not who.allows(target):
         raise Denied(f"{name}: these credentials are not good for {target}, whatever {name} may")

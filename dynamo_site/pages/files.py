@@ -14,11 +14,12 @@ from django.views.decorators.http import require_safe
 
 from dynamo_site.pages import plot
 from dynamo_site.pages.lists import by_state
-from dynamo_site.pages.queueing import is_operator
 from dynamo_site.pages.shell import page, shown
 from fileops import reports
 from fileops.lifecycle import State
 from fileops.models import Attempt, Subscription
+from registry import rights
+from registry.callers import caller_of
 
 _SHOWN_ATTEMPTS = 20
 _SHOWN_FAILURES = 50
@@ -50,7 +51,7 @@ def files(request: HttpRequest) -> HttpResponse:
     }  # fmt: skip
     return page(
         request, "files", "files", data, text=text, site=chosen["site"], reason=chosen["reason"],
-        may_release=is_operator(request, "fileops") and bool(chosen["site"] or chosen["reason"]),
+        may_release=rights.reaches(caller_of(request), "operator", "fileops", sites=[chosen["site"]] if chosen["site"] else None) and bool(chosen["site"] or chosen["reason"]),
     )  # fmt: skip
 
 

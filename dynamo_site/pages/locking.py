@@ -21,7 +21,6 @@ from registry import locks
 from registry.callers import caller_of
 from registry.errors import Refused
 from registry.locks import Wish
-from registry.models import DetoxLock
 
 _LARGEST_ID = 2**63 - 1
 _DEFAULT_DAYS = 30
@@ -91,14 +90,9 @@ def release(request: HttpRequest) -> HttpResponse:
         for text in request.POST.getlist("lock")
         if text.isascii() and text.isdecimal() and int(text) <= _LARGEST_ID
     ]
-    caller = caller_of(request)
     with told(request, f"{len(chosen)} lock{'s' if len(chosen) != 1 else ''} released."):
         if not chosen:
             raise Refused("no lock is chosen: tick those to be released")
-        locks.release(
-            DetoxLock.objects.filter(pk__in=[lock.pk for lock in locks.existing(chosen)]),
-            caller.name,
-            any_owner=locks.releases_any(caller),
-        )
+        locks.release(locks.existing(chosen), caller_of(request))
     text = request.POST.get("q", "")
     return redirect(f"{reverse('locks')}?{urlencode({'q': text})}")

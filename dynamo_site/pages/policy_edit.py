@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,14 +18,13 @@ from dynamo_site.pages.queueing import require_operator
 from dynamo_site.pages.shell import page
 from inventory import client
 from inventory.errors import InventoryUnavailable
-from inventory.models import PolicyVersion
 from inventory.policy import versions
 from inventory.policy.checking import FileReport, World, check_text, together, world_of
 from inventory.policy.errors import PolicyError
 from inventory.policy.model import ACTIONS, OPERATORS
 from inventory.policy.parser import MAX_TEXT
 from inventory.policy.variables import VARIABLES
-from registry import audit
+from registry import policy_desk
 from registry.callers import caller_of
 
 _SOURCE = "page"
@@ -126,7 +124,10 @@ def _saved(request: HttpRequest, form: PolicyForm) -> bool:
         if check_text(given["policy"], given["name"]).kind == "partitions":
             form.add_error("policy", "partitions are the inventory's: `manage.py inventory partitions FILE` sets them")
             return False
-        row = _put_in_force(request, given, _newest(given["name"], given["base"]))
+        row = policy_desk.save(
+            caller_of(request), given["name"], given["policy"], _SOURCE, based_on=_newest(given["name"], given["base"]),
+            comment=given["comment"],
+        )  # fmt: skip
     except PolicyError as error:
         form.add_error("policy", [str(mistake) for mistake in error.mistakes[:20]])
         return False
@@ -135,15 +136,6 @@ def _saved(request: HttpRequest, form: PolicyForm) -> bool:
         return False
     messages.success(request, f"{row} is in force.")
     return True
-
-
-@transaction.atomic
-def _put_in_force(request: HttpRequest, given: dict[str, Any], based_on: int) -> PolicyVersion:
-    caller, comment = caller_of(request), given["comment"]
-    row = versions.save(given["name"], given["policy"], caller.name, _SOURCE, based_on=based_on, comment=comment)
-    after = {"version": row.number, "comment": row.comment}
-    audit.record(caller, "policy.save", row.name, {"version": based_on}, after)
-    return row
 
 
 @require_POST

@@ -6,16 +6,14 @@ import shlex
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dynamo_site.pages.acting import EXPECTED, blank, named, text_of, told
+from dynamo_site.pages.acting import EXPECTED, blank, text_of, told
 from dynamo_site.pages.queueing import is_operator
 from dynamo_site.pages.shell import existing, page, shown
-from registry import audit
+from registry import operating
 from registry.callers import caller_of
 from scheduler import applications, sequences
 from scheduler.models import OPEN_STATES, Application, Level, State
@@ -83,22 +81,13 @@ def programs(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
 
 
-@transaction.atomic
 def _submitted(request: HttpRequest, form: ProgramForm) -> Application:
-    given, caller = form.cleaned_data, caller_of(request)
+    given = form.cleaned_data
     content = given["upload"].read(scheduler_settings().program_bytes + 1) if given["upload"] else None
-    made = applications.submit(
-        caller.name, title=given["title"] or (given["upload"].name if given["upload"] else ""), content=content, path=given["path"],
+    return operating.submit(
+        caller_of(request), title=given["title"] or (given["upload"].name if given["upload"] else ""), content=content, path=given["path"],
         arguments=given["arguments"], level=given["level"], limit=given["hours"] * 3600 if given["hours"] else None,
     )  # fmt: skip
-    audit.record(
-        caller,
-        "application.submit",
-        str(made.pk),
-        None,
-        {"title": made.title, "sha256": made.sha256, "level": made.level},
-    )
-    return made
 
 
 @require_safe
@@ -106,7 +95,7 @@ def program(request: HttpRequest, number: int) -> HttpResponse:
     """One of them, with the end of its log."""
     row = existing(Application.objects.select_related("run", "step__sequence"), number)
     return page(
-        request, "applications", "application", {"row": row}, may_end=row.state in OPEN_STATES and _may_end(request, row), **_log(row)
+        request, "applications", "application", {"row": row}, may_end=row.state in OPEN_STATES and operating.may_kill(caller_of(request), row), **_log(row)
     )  # fmt: skip
 
 
@@ -122,20 +111,12 @@ def _log(row: Application) -> dict[str, Any]:
     return {"log": part.text, "cut": part.offset > 0, "ended": part.ended}
 
 
-def _may_end(request: HttpRequest, row: Application) -> bool:
-    return row.author == caller_of(request).name or is_operator(request, _TARGET)
-
-
 @require_POST
 def kill(request: HttpRequest, number: int) -> HttpResponse:
     """End a program: its author, or an operator."""
     row = existing(Application.objects.all(), number)
-    if not _may_end(request, row):
-        raise PermissionDenied(f"this program is {row.author}'s; only its author or an operator of {_TARGET} ends it")
-    caller = caller_of(request)
-    with told(request, "It is being ended."), transaction.atomic():
-        applications.kill(row, caller.name)
-        audit.record(caller, "application.kill", str(row.pk), {"state": row.state}, None)
+    with told(request, "It is being ended."):
+        operating.kill(caller_of(request), row)
     return redirect("application", number=row.pk)
 
 
@@ -155,7 +136,7 @@ def sequence_list(request: HttpRequest) -> HttpResponse:
     form = SequencesForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            _taken_in(request, form.cleaned_data["text"].replace("\r\n", "\n"))
+            operating.import_sequences(caller_of(request), form.cleaned_data["text"].replace("\r\n", "\n"))
         except EXPECTED as error:
             form.add_error("text", text_of(error))
         else:
@@ -163,12 +144,6 @@ def sequence_list(request: HttpRequest) -> HttpResponse:
     return page(
         request, "sequences", "sequences", {"sequences": sequences.views()}, 400 if form.errors else 200, form=form, may_control=is_operator(request, _TARGET)
     )  # fmt: skip
-
-
-@transaction.atomic
-def _taken_in(request: HttpRequest, text: str) -> None:
-    names = sequences.import_text(text, named(request))
-    audit.record(caller_of(request), "sequence.import", " ".join(names), None, {"names": names})
 
 
 @require_safe
@@ -183,10 +158,9 @@ def sequence_file(request: HttpRequest) -> HttpResponse:
 def control(request: HttpRequest) -> HttpResponse:
     """Start or stop a sequence, or stop it and end its program."""
     name, action, caller = request.POST.get("name", ""), request.POST.get("action", ""), caller_of(request)
-    with told(request, f"{name}: {'started' if action == 'start' else 'stopped'}."), transaction.atomic():
+    with told(request, f"{name}: {'started' if action == 'start' else 'stopped'}."):
         if action == "start":
-            sequences.start(name)
+            operating.start(caller, name)
         else:
-            sequences.stop(name, caller.name, kill=action == "kill")
-        audit.record(caller, f"sequence.{'start' if action == 'start' else 'stop'}", name, None, {"action": action})
+            operating.halt(caller, name, kill=action == "kill")
     return redirect("sequences")

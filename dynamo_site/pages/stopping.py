@@ -6,8 +6,6 @@ from datetime import timedelta
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -16,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dynamo_site.pages.acting import blank, told
 from dynamo_site.pages.queueing import is_operator
 from dynamo_site.pages.shell import page
-from registry import rights
+from registry import operating, rights
 from registry.callers import caller_of
 from registry.errors import Refused
 from scheduler import applock
@@ -64,9 +62,7 @@ def _stop(request: HttpRequest, form: StopForm) -> None:
     name, expires = given["application"], None
     if given["hours"]:
         expires = timezone.now() + timedelta(hours=given["hours"])
-    # The audit log has locks of applications by themselves, whoever changes them.
-    with transaction.atomic():
-        holder = applock.lock(name, caller.name, caller.service, given["note"], expires)
+    holder = operating.stop(caller, name, given["note"], expires)
     if (holder.user, holder.service) == (caller.name, caller.service):
         messages.success(request, f"{name} is stopped.")
     else:
@@ -77,12 +73,9 @@ def _stop(request: HttpRequest, form: StopForm) -> None:
 def give_back(request: HttpRequest) -> HttpResponse:
     """Take back the newest lock, or place in the queue: one's own, or anybody's as an admin of applications."""
     name, user, service = (request.POST.get(field, "") for field in ("application", "user", "service"))
-    caller = caller_of(request)
-    if user != caller.name and not rights.has(caller, "admin", _TARGET):
-        raise PermissionDenied(f"this lock is {user}'s: only they, or an admin of {_TARGET}, give it back")
-    with told(request), transaction.atomic():
+    with told(request):
         if not any((one.user, one.service) == (user, service) for one in applock.queue(name)):
             raise Refused(f"{user} neither holds {name[:64]} nor waits for it any more")
-        holder = applock.unlock(name, user, service)
+        holder = operating.give_back(caller_of(request), name, user, service)
         messages.success(request, f"{name} is now stopped by {holder}." if holder else f"{name} is free to run.")
     return redirect("application-locks")

@@ -88,7 +88,7 @@ urlpatterns = [
     *declared(Access(NOBODY, KNOWN, target="application", note="the author, or an operator on application"), [
         path("applications/<int:number>/kill/", programs.kill, name="application-kill"),
     ]),
-    *declared(Access(NOBODY, ("operator", "fileops")), [
+    *declared(Access(NOBODY, ("operator", "fileops"), within=True), [
         path("files/release/", operating.release_held, name="files-release"),
     ]),
     *declared(Access(NOBODY, ("operator", "application")), [

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from fileops.release import chosen, release
 from inventory.subcommands import login_name
+from registry.callers import of_command
 
 HELP = "let held files, and those that wait for their next attempt, be tried at once"
 
@@ -25,5 +26,5 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: dict[str, Any], out: TextIO) -> None:
     """Release and tell how many."""
     rows = chosen(options["site"], options["reason"], options["id"], everything=options["all"])
-    count = release(rows, options["author"])
+    count = release(rows, of_command(options["author"]))
     out.write(json.dumps({"released": count}) if options["json"] else f"{count} released")

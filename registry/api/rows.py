@@ -24,10 +24,11 @@ from registry.api.formats import json_rows
 from registry.api.frames import Listed
 from registry.naming import is_glob, regex
 
-_TYPES: Mapping[str, tuple[type, Any]] = {
+TYPES: Mapping[str, tuple[type, Any]] = {
     "text": (str, pl.String), "choice": (str, pl.String), "json": (str, pl.String), "integer": (int, pl.Int64),
     "time": (int, pl.Int64), "number": (float, pl.Float64), "boolean": (bool, pl.Boolean),
 }  # fmt: skip
+"""Of cursors and of frames, by kind of field."""
 _KEY = "pk"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_PIECE = 5000
@@ -42,7 +43,7 @@ def of_rows(rows: QuerySet[Any], asked: Asked) -> Listed:
         chosen = chosen.filter(_holds(condition))
     order = [(f"_order {field.name}", field, descending) for field, descending in asked.order]
     selection = _Selection(chosen, asked.fields, tuple(order))
-    kinds = tuple(_TYPES[field.kind][0] for _, field, _ in order)
+    kinds = tuple(TYPES[field.kind][0] for _, field, _ in order)
     return Listed(
         selection.frames, tuple(order_names(asked.order)), (*(name for name, _, _ in order), _KEY), (*kinds, int)
     )
@@ -96,7 +97,7 @@ class _Selection:
     def _shown(self, raw: pl.DataFrame, columns: Mapping[str, Sequence[Any]], field: Field) -> pl.Series:
         if field.derive is not None:
             return field.derive(_NOWHERE, raw)
-        return _series(field, columns[field.column])
+        return shown_series(field, columns[field.column])
 
     def _behind(self, after: After) -> Q:
         """What comes later than a row with these values; nothing counts as less than anything."""
@@ -151,18 +152,19 @@ def _moment(microseconds: int) -> datetime:
 def _ordering(field: Field, values: Sequence[Any]) -> pl.Series:
     """Values for a cursor: of times microseconds, as two rows of the same second are not the same."""
     if field.kind != "time":
-        return _series(field, values)
+        return shown_series(field, values)
     return pl.Series(
         [None if value is None else (value - _EPOCH) // timedelta(microseconds=1) for value in values], dtype=pl.Int64
     )
 
 
-def _series(field: Field, values: Sequence[Any]) -> pl.Series:
+def shown_series(field: Field, values: Sequence[Any]) -> pl.Series:
+    """Values of the database as frames have them: times as UTC seconds, nested ones as JSON."""
     if field.kind == "time":
         values = [None if value is None else int(value.timestamp()) for value in values]
     elif field.kind == "json":
         values = [None if value is None else shown_json(value) for value in values]
-    return pl.Series(field.name, list(values), _TYPES[field.kind][1])
+    return pl.Series(field.name, list(values), TYPES[field.kind][1])
 
 
 def of_model(model: type[Model], *names: str, **examples: Any) -> tuple[Field, ...]:

@@ -37,6 +37,7 @@ from registry.api.bodies import LARGEST
 from registry.api.columns import Fields
 from registry.api.documented import item, listed
 from registry.api.formats import FORMATS, Negotiation
+from registry.api.joined import Joined
 from registry.api.problems import told
 from registry.api.rows import of_rows, row_of
 from registry.api.strict import Body, Query, values_of
@@ -168,19 +169,20 @@ def operation(
     return decorate
 
 
-def listing(fields: Fields, **others: str) -> Callable[[Callable[[Any, Call], QuerySet[Any]]], Method]:
-    """Declare a method called ``list`` that gives a query set: filtered, ordered and shown as the call asks.
+def listing(fields: Fields, **others: str) -> Callable[[Callable[[Any, Call], QuerySet[Any] | Joined]], Method]:
+    """Declare a method called ``list`` that gives a query set (or that with what has left the database): filtered, ordered and shown as the call asks.
 
     ``others``: parameters besides the fields, with what they mean; the call's ``query`` has lists of the texts that were given.
     Without an order the newest rows come first.
     """
 
-    def decorate(function: Callable[[Any, Call], QuerySet[Any]]) -> Method:
+    def decorate(function: Callable[[Any, Call], QuerySet[Any] | Joined]) -> Method:
         @wraps(function)
         def method(self: Resource, request: Request, **variables: Any) -> HttpResponseBase:
             asked = asking.asked(request._request, fields, tuple(others))
             found = function(self, Call.of(request, query=dict(asked.others or {}), path=variables))
-            return answered(request, of_rows(found, asked), asked, request.accepted_renderer, {})
+            rows = found.listed(asked) if isinstance(found, Joined) else of_rows(found, asked)
+            return answered(request, rows, asked, request.accepted_renderer, {})
 
         method.fields, method.others = fields, others  # type: ignore[attr-defined]
         return extend_schema(**says(function), **listed(fields, others))(method)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from registry import operating
 from registry.classic.envelope import Call, Parameter, endpoint
 from registry.errors import Refused
 from scheduler import applock
@@ -28,7 +29,7 @@ def lock(call: Call) -> dict[str, Any] | None:
     if not call["app"]:
         raise Refused("app: is empty")
     service = call["service"] or call.caller.service
-    holder = applock.lock(call["app"], call.caller.name, service, call["note"])
+    holder = operating.stop(call.caller, call["app"], call["note"], service=service)
     call.message = "Success" if (holder.user, holder.service) == (call.caller.name, service) else "Wait"
     return _shown(holder)
 
@@ -36,7 +37,7 @@ def lock(call: Call) -> dict[str, Any] | None:
 @endpoint(_APP, _SERVICE, role=_STOPS)
 def unlock(call: Call) -> dict[str, Any] | None:
     """Take back one's newest lock, or place in the queue."""
-    holder = applock.unlock(call["app"], call.caller.name, call["service"] or call.caller.service)
+    holder = operating.give_back(call.caller, call["app"], call.caller.name, call["service"] or call.caller.service)
     call.message = "Unlocked" if holder is None else "Locked"
     return _shown(holder)
 

@@ -67,10 +67,10 @@ def unlock(call: Call) -> list[dict[str, Any]]:
         raise Refused("say which locks: lockid, item, sites, groups, service, created_… or expires_…")
     if call["lockid"] is not None:
         chosen = _chosen(call, locks.existing(call["lockid"]))
-        released = locks.release(chosen, call.caller.name, any_owner=locks.releases_any(call.caller))
+        released = locks.release(chosen, call.caller)
     else:
         mine = DetoxLock.objects.filter(user=call.caller.name)
-        released = locks.release(_chosen(call, mine), call.caller.name)
+        released = locks.release(_chosen(call, mine), call.caller)
     call.message = "Unlocked" if released else "No lock found"
     return shown(released)
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 
-from registry import audit, locks
+from registry import locks, operating
 from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Items, Moment, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere, Refused
+from registry.errors import NotThere
 from registry.models import DetoxLock
 from scheduler import applock
 from scheduler.models import ApplicationLock
@@ -102,7 +101,7 @@ class Locks(Resource):
     def release(self, call: Call) -> DetoxLock:
         """Release a lock: one's own, or any as an operator of Detox or of the registry; once more is no error."""
         chosen = locks.existing([call.path["number"]])
-        locks.release(chosen, call.caller.name, any_owner=locks.releases_any(call.caller))
+        locks.release(chosen, call.caller)
         return chosen.get()
 
 
@@ -118,13 +117,7 @@ class ApplicationLocks(Resource):
     def create(self, call: Call) -> Any:
         """Ask for an application: it is stopped for others once the lock is the oldest."""
         caller, body = call.caller, call.body
-        expires = body.get("expires")
-        if expires is not None and expires <= timezone.now():
-            raise Refused("expires: is in the past")
-        with transaction.atomic():
-            applock.lock(body["application"], caller.name, caller.service, body["note"], expires)
-            noted = {"note": body["note"], "expires": expires}
-            audit.record(caller, "application.lock", body["application"], None, noted)
+        operating.stop(caller, body["application"], body["note"], body.get("expires"))
         mine = ApplicationLock.objects.filter(
             application=call.body["application"], user=caller.name, service=caller.service
         )
@@ -136,14 +129,7 @@ class ApplicationLocks(Resource):
     @operation()
     def take_back(self, call: Call) -> None:
         """Take back a lock or a place in the queue: one's own, or any as an admin of applications."""
-        row = ApplicationLock.objects.filter(pk=call.path["number"]).first()
-        if row is None:
-            raise NotThere(f"there is no lock {call.path['number']} of an application")
-        if row.user != call.caller.name:
-            call.require("admin", "application")
-        with transaction.atomic():
-            audit.record(call.caller, "application.unlock", row.application, {"user": row.user, "note": row.note}, None)
-            row.delete()
+        operating.take_back(call.caller, call.path["number"])
 
 
 _MINE, _STOP = Access(change=KNOWN), Access(change=("operator", "application"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
@@ -16,6 +15,7 @@ from inventory.policy import versions
 from inventory.policy.checking import World, check_text, together, world_of
 from inventory.policy.errors import PolicyError
 from inventory.policy.parser import MAX_TEXT
+from registry import policy_desk
 from registry.access import KNOWN, NOBODY, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model
@@ -123,23 +123,14 @@ class Policies(Resource):
     def load(self, call: Call) -> PolicyVersion:
         """Put a text in force as a new version; the same text again is no new version."""
         name, given = call.path["name"], call.body
-        before = versions.newest(name)
-        with transaction.atomic():
-            row = versions.save(
-                name, given["text"], call.caller.name, "api", based_on=given["based_on"], comment=given["comment"]
-            )
-            if before is None or row.number != before.number:
-                call.record("policy.save", name, _noted(before), _noted(row))
-        return row
+        return policy_desk.save(
+            call.caller, name, given["text"], "api", based_on=given["based_on"], comment=given["comment"]
+        )
 
     @operation(answer=WITH_TEXT, status=201)
     def restore(self, call: Call) -> PolicyVersion:
         """Put an old version in force again, as a new one."""
-        name, number = call.path["name"], call.path["number"]
-        with transaction.atomic():
-            row = versions.restore(name, number, call.caller.name)
-            call.record("policy.restore", name, None, {"version": row.number, "again": number})
-        return row
+        return policy_desk.restore(call.caller, call.path["name"], call.path["number"])
 
 
 def _told(name: str) -> dict[str, Any]:
@@ -148,11 +139,6 @@ def _told(name: str) -> dict[str, Any]:
     except (versions.PolicyUnknown, PolicyError) as error:
         return {"name": name, "kind": None, "number": None, "trouble": str(error)}
     return {"name": name, "kind": found.kind, "number": found.number, "trouble": ""}
-
-
-def _noted(row: PolicyVersion | None) -> dict[str, Any] | None:
-    """A version for the audit log; its text is kept where versions are."""
-    return None if row is None else {"version": row.number, "digest": row.digest, "comment": row.comment}
 
 
 def _as_dict(found: versions.InForce) -> dict[str, Any]:

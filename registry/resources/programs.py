@@ -8,14 +8,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from registry import rights
+from registry import operating
 from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.problems import TOLD_AS, Invalid, Wrong
@@ -23,7 +22,7 @@ from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Boolean, Choice, Integer, Items, Number, Query, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import Denied, NotThere
+from registry.errors import NotThere
 from scheduler import applications, sequences
 from scheduler.errors import ProgramNotAuthorised, ProgramNotFound, ProgramRefused
 from scheduler.models import Application, Level, Sequence
@@ -119,14 +118,7 @@ class Programs(Resource):
     def create(self, call: Call) -> HttpResponseBase:
         """Queue a program; one that writes has to be authorised, by exactly its content."""
         given = call.body
-        with transaction.atomic():
-            row = applications.submit(
-                call.caller.name, title=given["title"], content=_content(given["content"]), path=given["path"],
-                arguments=given["arguments"], level=given["level"], limit=given["limit"],
-            )  # fmt: skip
-            call.record(
-                "application.submit", str(row.pk), None, {"title": row.title, "sha256": row.sha256, "level": row.level}
-            )
+        row = operating.submit(call.caller, **{**given, "content": _content(given["content"])})
         return call.made(row_of(row, FIELDS), f"/api/v1/applications/{row.pk}")
 
     @operation(answer=FIELDS)
@@ -143,13 +135,7 @@ class Programs(Resource):
     @operation(answer=Changed, status=202)
     def kill(self, call: Call) -> Mapping[str, bool]:
         """End a program: its author, or an operator; nothing of it is written."""
-        row = _program(call)
-        if row.author != call.caller.name and not rights.has(call.caller, "operator", "application"):
-            raise Denied(f"this program is {row.author}'s; only its author or an operator on application ends it")
-        with transaction.atomic():
-            changed = applications.kill(row, call.caller.name)
-            call.record("application.kill", str(row.pk), {"state": row.state}, None)
-        return {"changed": changed}
+        return {"changed": operating.kill(call.caller, _program(call))}
 
 
 class Sequences(Resource):
@@ -168,10 +154,7 @@ class Sequences(Resource):
     @operation(body=SequenceFile, answer=Imported, status=201)
     def load(self, call: Call) -> Mapping[str, Any]:
         """Make the sequences of a file, stopped, or give those of the same names and owner its steps; all or none."""
-        with transaction.atomic():
-            names = sequences.import_text(call.body["text"], call.caller.user)  # type: ignore[arg-type]
-            call.record("sequence.import", " ".join(names), None, {"names": names})
-        return {"names": names}
+        return {"names": operating.import_sequences(call.caller, call.body["text"])}
 
     @operation(answer=OpenApiTypes.STR)
     def export(self, call: Call) -> HttpResponseBase:
@@ -181,19 +164,13 @@ class Sequences(Resource):
     @operation(answer=Changed)
     def start(self, call: Call) -> Mapping[str, bool]:
         """Have it go on."""
-        name = _sequence(call)
-        with transaction.atomic():
-            changed = sequences.start(name)
-            call.record("sequence.start", name)
-        return {"changed": changed}
+        return {"changed": operating.start(call.caller, _sequence(call))}
 
     @operation(body=Stopped, answer=STANDING)
     def stop(self, call: Call) -> Mapping[str, Any]:
         """Have it do no further step; its present program goes on to its end unless `kill`."""
         name = _sequence(call)
-        with transaction.atomic():
-            sequences.stop(name, call.caller.name, kill=call.body["kill"])
-            call.record("sequence.stop", name, None, {"kill": call.body["kill"]})
+        operating.halt(call.caller, name, kill=call.body["kill"])
         return _standing(name)
 
 

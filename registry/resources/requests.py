@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -18,13 +19,16 @@ from inventory import client
 from inventory.snapshot import Snapshot
 from registry import approval, archive, cached, placing, preview
 from registry.access import KNOWN, NOBODY, Access
+from registry.api.asked import Asked
 from registry.api.columns import Field, by_name
+from registry.api.joined import Joined
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Integer, Items, Text
 from registry.api.writing import Call, Resource, listing, operation, route
 from registry.asking import Wanted
-from registry.errors import NotThere
+from registry.errors import Conflict, NotThere
+from registry.lifecycle import OPEN_REQUEST
 from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite
 from registry.settings import registry_settings
 
@@ -120,11 +124,34 @@ class Outlook(serializers.Serializer[Any]):
     item_sizes = serializers.DictField(child=serializers.IntegerField())
 
 
-def _archived(request: Request) -> dict[str, Any]:
+def _shown(request: Request) -> dict[str, Any]:
     """A request that is no row any more, as rows are shown."""
     values = {name: getattr(request, name) for name in FIELDS if name not in ("items", "sites")}
     shown = {name: value.strftime(_TIME) if isinstance(value, datetime) else value for name, value in values.items()}
     return shown | {"items": sorted(map(str, request.items.all())), "sites": sorted(map(str, request.sites.all()))}
+
+
+def _archived(
+    kind: str, named: Mapping[str, Sequence[str]], asked: Asked, below: int | None
+) -> Iterator[tuple[int, pl.LazyFrame]]:
+    """Archived requests of a kind for all ``item`` and ``site`` that are named; none where only open ones are asked for."""
+    statuses = [set(one.values) for one in asked.conditions if (one.field.name, one.operator) == ("status", "in")]
+    if any(wanted <= set(OPEN_REQUEST) for wanted in statuses):
+        return
+    wanted = pl.col("kind") == kind
+    for column, names in (("items", named.get("item", ())), ("sites", named.get("site", ()))):
+        for name in names:
+            wanted = wanted & pl.col(column).list.contains(name)
+    for last, frame in archive.frames(below):
+        yield last, frame.filter(wanted).with_columns(pl.col("items", "sites").list.sort())
+
+
+def _actions(request: Request, asked: Asked, below: int | None) -> Iterator[tuple[int, pl.LazyFrame]]:
+    rows = [{name: getattr(row, name) for name in archive.ACTION.to_schema()} for row in request.actions.all()]
+    yield (
+        len(rows),
+        pl.LazyFrame(rows, archive.ACTION.to_schema()).with_row_index("id", offset=1).cast({"id": pl.Int64}),
+    )
 
 
 class _Requests(Resource):
@@ -134,25 +161,26 @@ class _Requests(Resource):
     address: str
 
     @listing(FIELDS, item="requests for all of these items", site="requests for all of these sites")
-    def list(self, call: Call) -> QuerySet[Request]:
-        """Requests of everybody, newest first."""
+    def list(self, call: Call) -> Joined:
+        """Requests of everybody, newest first, also those that ended long ago."""
         found = Request.objects.filter(kind=self.kind)
         for name, model in (("item", RequestItem), ("site", RequestSite)):
             for value in call.query.get(name, []):
                 numbers: Any = model._default_manager.filter(**{name: value}).values("request_id")
                 found = found.filter(pk__in=numbers)
-        return found
+        return Joined(found, partial(_archived, self.kind, call.query))
 
     @operation(answer=FIELDS)
     def show(self, call: Call) -> Request | Response:
         """One request, also one that ended long ago."""
-        kept = archive.one(call.path["number"], self.kind)
-        return self._found(call) if kept is None else Response(_archived(kept))
+        row, kept = self._row(call)
+        return row or Response(_shown(kept))
 
     @listing(ACTIONS)
-    def actions(self, call: Call) -> QuerySet[RequestAction]:
-        """What an activated request comes to, by item and site."""
-        return self._found(call).actions.all()
+    def actions(self, call: Call) -> QuerySet[RequestAction] | Joined:
+        """What an activated request comes to, by item and site; of one that ended long ago they are counted from 1."""
+        row, kept = self._row(call)
+        return row.actions.all() if row else Joined(RequestAction.objects.none(), partial(_actions, kept))
 
     @operation(answer=FIELDS)
     def cancel(self, call: Call) -> Request:
@@ -173,21 +201,35 @@ class _Requests(Resource):
     def release(self, call: Call) -> Request:
         """Hand an activated or rejected request to the engines again."""
         found = self._found(call)
-        placing.release(found, call.caller.name)
+        placing.release(found, call.asker)
         return found
 
     @operation(body=Reason, answer=FIELDS)
     def fail(self, call: Call) -> Request:
         """End an open request by hand."""
         found = self._found(call)
-        placing.fail(found, call.caller.name, call.body["reason"])
+        placing.fail(found, call.asker, call.body["reason"])
         return found
 
     def _found(self, call: Call) -> Request:
-        row = Request.objects.filter(kind=self.kind, pk=call.path["number"]).first()
+        row, _ = self._row(call)
         if row is None:
-            raise NotThere(f"there is no {self.kind} request {call.path['number']}")
+            raise Conflict(
+                f"{self.kind} request {call.path['number']} ended long ago and is archived: it stays as it is"
+            )
         return row
+
+    def _row(self, call: Call) -> tuple[Request, None] | tuple[None, Request]:
+        """The request, or as it was archived."""
+        number = call.path["number"]
+        # In this order: what leaves the database meanwhile is in the archive by then.
+        row = Request.objects.filter(kind=self.kind, pk=number).first()
+        if row is not None:
+            return row, None
+        kept = archive.one(number, self.kind)
+        if kept is None:
+            raise NotThere(f"there is no {self.kind} request {number}")
+        return None, kept
 
     def _made(self, call: Call, row: Request) -> Response:
         return call.made(row_of(row, FIELDS), f"/api/v1/{self.address}/{row.pk}", new=row.count == 1)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from registry import operating
 from registry.access import Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import Busy, NotThere
-from scheduler.ending import end_run
+from registry.errors import NotThere
 from scheduler.models import Job, Run, RunLog
 
 FIELDS = by_name(*of_model(
@@ -54,15 +52,7 @@ class Runs(Resource):
     @operation(answer=Ended, status=202)
     def kill(self, call: Call) -> dict[str, Any]:
         """Ask a run to end; what it has not committed does not exist."""
-        row = _found(call)
-        try:
-            with transaction.atomic():
-                # First: what is sent to the run is not taken back where this cannot be written.
-                call.record("run.kill", str(row), {"state": row.state}, None)
-                ending = end_run(row, call.caller.name)
-        except redis.RedisError as error:
-            raise Busy(f"Redis does not answer, so nothing can be ended now: {error}") from error
-        return {"ending": ending}
+        return {"ending": operating.end_run(call.caller, _found(call))}
 
 
 class Jobs(Resource):

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from fileops import reports
 from fileops.models import Attempt, Subscription
+from registry import rights
 from tests.fileops.world import World, make_world
 from tests.inventory.fixtures import TestInventory
 
@@ -232,7 +233,8 @@ def signed_in(*permissions: str) -> Client:
 
 
 def test_operators_release_held_files_on_the_admin_page(world: World) -> None:
-    client = signed_in("view_subscription", "release_subscription")
+    client = signed_in("view_subscription")
+    rights.grant(User.objects.get(), "operator", "fileops")
     page = client.get("/admin/fileops/subscription/", {"state__exact": "held"})
     assert b"f000.root" in page.content
     ids = [str(row.pk) for row in Subscription.objects.all()]
@@ -242,7 +244,7 @@ def test_operators_release_held_files_on_the_admin_page(world: World) -> None:
 
 
 def test_who_may_only_look_cannot_release(world: World) -> None:
-    client = signed_in("view_subscription")
+    client = signed_in("view_subscription", "release_subscription")
     client.post("/admin/fileops/subscription/", {"action": "let_go", "_selected_action": ["1"]})
     assert world.states() == {"done": 3, "held:all_failed": 1, "retry": 1}
 

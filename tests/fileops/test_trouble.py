@@ -20,6 +20,7 @@ from fileops.release import chosen, release
 from fileops.subscriptions import replica_deletions, subscribe_deletions
 from fileops.waiting import happen
 from inventory.changes import ChangeSet
+from registry.callers import of_command
 from tests.fileops.world import World, make_world
 from tests.services.servers import XrootdSite
 
@@ -82,7 +83,7 @@ def test_a_read_only_site_refuses_copies_and_deletions(world: World) -> None:
         message = Subscription.objects.filter(site="C").first().message
         assert "EROFS" in message
         subprocess.run(["mount", "-o", "remount,rw", str(store)], check=True)
-        assert release(chosen(["C"]), "olga") == 5
+        assert release(chosen(["C"]), of_command("olga")) == 5
         assert world.run().done == 5
         subprocess.run(["mount", "-o", "remount,ro", str(store)], check=True)
         rows = [{"dataset": "/Primary/Run1/AOD", "block": "b1", "site": "C", "complete": True}]
@@ -127,7 +128,7 @@ def test_a_released_file_forgives_its_sources(plain: World) -> None:
     assert Subscription.objects.get(lfn=lfn).reason == "all_failed"
     plain.put("A", lfn)
     assert plain.plan(later=10**6).released == 0
-    assert release(chosen(reasons=["all_failed"]), "olga") == 1
+    assert release(chosen(reasons=["all_failed"]), of_command("olga")) == 1
     assert plain.run().done == 1
     row = Subscription.objects.get(lfn=lfn)
     assert (row.state, row.attempts) == ("done", 1)

@@ -73,6 +73,43 @@ def test_the_api_and_the_page_show_it(client, inventory) -> None:
     assert client.get(f"/api/v1/deletion-requests/{done.pk}").status_code == 404
 
 
+def test_lists_of_the_api_have_what_is_archived(client, inventory) -> None:
+    made = [ended(["/A"], ["T2_B"]), copy(["/B"], ["T2_A"], "bob"), ended(["/A", "/B"], ["T2_A", "T2_B"], "carl")]
+    numbers = [row.pk for row in made]
+    questions = {
+        "": numbers[::-1], "order=first_asked": numbers, "order=-user": numbers[::-1], "order=-ended,id": [numbers[2], *numbers[:2]],
+        "user=c*": [numbers[2]], "item=/B&site=T2_A": numbers[:0:-1], "status=completed&item=/A": [numbers[2], numbers[0]],
+        "status=new": [numbers[1]], "ended__gt=1999-01-01": [numbers[2], numbers[0]], "ended__null=true": [numbers[1]],
+        f"id={numbers[0]}": [numbers[0]], "ended__gt=2999-01-01": [], "service__not=workflow": [],
+    }  # fmt: skip
+
+    def rows(question: str) -> list[dict[str, object]]:
+        address, found = f"/api/v1/copy-requests?limit=1&{question}", []
+        while address:
+            answer = client.get(address)
+            assert answer.status_code == 200, answer.content
+            found += answer.json()["results"]
+            address = answer.json()["next"]
+        return found
+
+    before = {question: rows(question) for question in questions}
+    assert {question: [row["id"] for row in found] for question, found in before.items()} == questions
+    assert archive.move_old(timezone.now() + YEARS) == 2
+    assert {question: rows(question) for question in questions} == before
+    whole = b"".join(client.get("/api/v1/copy-requests?format=csv&fields=id,items").streaming_content)
+    assert len(whole.splitlines()) == 4
+    assert client.get("/api/v1/deletion-requests").json()["results"] == []
+
+
+def test_actions_of_an_archived_request_are_shown_and_nothing_about_it_changes(client, inventory) -> None:
+    done = ended(["/A", "/B"], ["T2_B"])
+    address = f"/api/v1/copy-requests/{done.pk}/actions"
+    [before] = client.get(address).json()["results"]
+    archive.move_old(timezone.now() + YEARS)
+    assert client.get(address).json()["results"] == [{**before, "id": 1}]
+    assert client.get(f"{address}?status=failed").json()["results"] == []
+
+
 def test_all_filters_find_what_is_archived() -> None:
     a, b = ended(["/A"], ["T2_B"]), ended(["/A", "/B"], ["T2_A", "T2_B"], "bob")
     archive.move_old(timezone.now() + YEARS)

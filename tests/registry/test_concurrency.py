@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 
 from registry import approval, cached, locks, placing, requests
 from registry.asking import Asker, Wanted
+from registry.callers import Caller
 from registry.errors import Denied, Refused
 from registry.lifecycle import OPEN_REQUEST, ImpossibleTransition
 from registry.models import ApprovalRule, AuditRecord, CachedCopyRequest, DetoxLock, Request
@@ -97,7 +99,7 @@ def test_everybody_does_something_to_the_same_requests() -> None:
             case 2:
                 return requests.activate(request, [("/A", "T2_A")])
             case 3:
-                return placing.release(request, "olga")
+                return placing.release(request, Asker("olga", operator=True))
             case 4:
                 return approval.approve("copy", request.pk, operator)
             case 5:
@@ -135,7 +137,7 @@ def test_the_same_locks_set_and_released_by_all() -> None:
     def work(number: int) -> Any:
         made = locks.set_locks([locks.Wish(f"/{letter}", expires) for letter in "ABC"], "ann")
         if number % 5 == 0:
-            locks.release(DetoxLock.objects.filter(pk__in=[lock.pk for lock in made]), "ann")
+            locks.release(DetoxLock.objects.filter(pk__in=[lock.pk for lock in made]), Caller(AnonymousUser(), label="ann"))
         return made
 
     at_once(work)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.test import Client
 from django.utils import timezone
 
 from registry import locks, rights
+from registry.callers import Caller, of_command
 from registry.errors import Denied, NotThere, Refused
 from registry.locks import LockFilter, Wish, covered
 from registry.models import DetoxLock
@@ -70,7 +71,7 @@ def test_a_lock_protects_until_it_expires() -> None:
 @pytest.mark.django_db
 def test_a_released_lock_protects_no_more_and_is_kept_for_history() -> None:
     [lock] = locks.set_locks([wish()], "ann")
-    locks.release(DetoxLock.objects.all(), "ann")
+    locks.release(DetoxLock.objects.all(), Caller(AnonymousUser(), label="ann"))
     assert locks.locked(small_snapshot(), int(timezone.now().timestamp())).is_empty()
     assert DetoxLock.objects.get(pk=lock.pk).unlocked is not None
 
@@ -102,8 +103,8 @@ def test_many_locks_are_set_and_set_again_with_few_statements(django_assert_max_
 def test_others_locks_are_released_by_an_operator_only() -> None:
     locks.set_locks([wish()], "ann")
     with pytest.raises(Denied, match="belongs to ann"):
-        locks.release(DetoxLock.objects.all(), "bob")
-    assert [lock.user for lock in locks.release(DetoxLock.objects.all(), "bob", any_owner=True)] == ["ann"]
+        locks.release(DetoxLock.objects.all(), Caller(User.objects.create_user("bob")))
+    assert [lock.user for lock in locks.release(DetoxLock.objects.all(), of_command("bob"))] == ["ann"]
 
 
 @pytest.mark.django_db

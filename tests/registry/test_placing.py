@@ -16,6 +16,8 @@ from registry.polling import Question, find, shown
 from registry.settings import RegistrySettings
 from tests.registry.frames import small_snapshot
 
+OLGA = Asker("olga", operator=True)
+
 pytestmark = pytest.mark.django_db
 
 ANN, BOB, OPERATOR = Asker("ann", "workflow"), Asker("bob"), Asker("olga", operator=True)
@@ -150,7 +152,7 @@ def test_an_operator_releases_what_is_stuck() -> None:
     made = copy(["/A", "/B"])
     requests.activate(made, [("/A", "T2_B"), ("/B", "T2_B")])
     requests.finish_action(made, "/A", "T2_B")
-    placing.release(made, "olga")
+    placing.release(made, OLGA)
     assert [waiting.pk for waiting in requests.waiting_copies()] == [made.pk]
     requests.activate(made, [("/B", "T2_B")])
     assert sorted(made.actions.values_list("item", "status")) == [("/A", "completed"), ("/B", "new")]
@@ -159,13 +161,13 @@ def test_an_operator_releases_what_is_stuck() -> None:
 def test_an_operator_ends_requests_by_hand() -> None:
     new, activated = copy(), copy(["/B"])
     requests.activate(activated, [("/B", "T2_B")])
-    placing.fail(new, "olga", "not wanted")
-    placing.fail(activated, "olga", "site is gone")
+    placing.fail(new, OLGA, "not wanted")
+    placing.fail(activated, OLGA, "site is gone")
     statuses = dict(Request.objects.values_list("pk", "status"))
     assert statuses == {new.pk: "rejected", activated.pk: "completed"}
     assert list(activated.actions.values_list("status", "reason")) == [("failed", "site is gone (olga)")]
     with pytest.raises(ImpossibleTransition):
-        placing.fail(activated, "olga", "again")
+        placing.fail(activated, OLGA, "again")
 
 
 def ids(**question) -> list[int]:

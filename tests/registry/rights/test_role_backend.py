@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Permission, User
+from django.core.exceptions import PermissionDenied
 
 from registry import rights
 from registry.backends import ROLES, RoleBackend
@@ -19,8 +20,18 @@ def test_operator_of_a_target_may_what_its_role_gives(permission, role):
     assert user.has_perm(permission)
     assert not user.has_perm("inventory.delete_site")
     user.is_active = False
-    assert not RoleBackend().has_perm(user, permission)
+    assert not user.has_perm(permission)
+    with pytest.raises(PermissionDenied):
+        RoleBackend().has_perm(user, permission)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("permission", ROLES)
+def test_where_a_role_decides_no_permission_does(permission):
+    user = User.objects.create_user("olga")
+    user.user_permissions.set(Permission.objects.filter(codename=permission.split(".")[1]))
+    assert user.user_permissions.exists() and not user.has_perm(permission)
 
 
 def test_nobody_may_nothing():
-    assert not any(RoleBackend().has_perm(AnonymousUser(), permission) for permission in ROLES)
+    assert not any(AnonymousUser().has_perm(permission) for permission in ROLES)
