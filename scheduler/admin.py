@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 from django_celery_beat.admin import ClockedScheduleAdmin as BaseClockedScheduleAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BaseCrontabScheduleAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BasePeriodicTaskAdmin
@@ -71,8 +73,32 @@ class RunAdmin(History):
         _end(self, request, queryset, lambda run: end_run(run, request.user.get_username()))
 
 
+class Inside(History):
+    """What has arguments, outputs and errors, with secrets in them perhaps: for operators, not for all who look at lists."""
+
+    inside = ("arguments", "error", "output")
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """These fields, for others."""
+        return () if _sees(request) else self.inside
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """The list without them, for others."""
+        shown = super().get_list_display(request)
+        return tuple(name for name in shown if _sees(request) or name not in self.inside)
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Nor are they found out by searching."""
+        shown = super().get_search_fields(request)
+        return tuple(name for name in shown if _sees(request) or name not in self.inside)
+
+
+def _sees(request: HttpRequest) -> bool:
+    return request.user.is_superuser or bool(import_string(settings.APPLICATION_RIGHT)(request.user))
+
+
 @admin.register(Job)
-class JobAdmin(History):
+class JobAdmin(Inside):
     """Executions of tasks by workers."""
 
     list_display = ("id", "task", "state", "attempt", "host", "queued_at", "started_at", "ended_at", "error")
@@ -182,7 +208,7 @@ class AuthorisationAdmin(ModelAdmin):
 
 
 @admin.register(Application)
-class ApplicationAdmin(History):
+class ApplicationAdmin(Inside):
     """Users' programs."""
 
     list_display = ("id", "title", "state", "author", "level", "queued_at", "started_at", "ended_at", "error")
@@ -207,6 +233,11 @@ class StepInline(TabularInline):
     readonly_fields = ("last",)
     ordering = ("position",)
     extra = 0
+
+    def get_fields(self, request: HttpRequest, obj: Sequence | None = None) -> tuple[str, ...]:
+        """Arguments are for the owner and operators."""
+        sees = obj is None or obj.owner == request.user or _sees(request)
+        return tuple(name for name in self.fields if sees or name != "arguments")
 
 
 @admin.register(Sequence)
@@ -262,7 +293,7 @@ class SequenceAdmin(ModelAdmin):
     def export_selected(self, request: HttpRequest, queryset: QuerySet[Sequence]) -> HttpResponse | None:
         """A text file to download."""
         try:
-            text = sequences.export_text([row.name for row in queryset])
+            text = sequences.export_text([row.name for row in queryset], self._sees(request))
         except ProgramRefused as error:
             self.message_user(request, str(error), messages.ERROR)
             return None
@@ -270,6 +301,11 @@ class SequenceAdmin(ModelAdmin):
             text, content_type="text/plain; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="sequences.txt"'},
         )  # fmt: skip
+
+    @staticmethod
+    def _sees(request: HttpRequest) -> Callable[[str], bool]:
+        everything = _sees(request)
+        return lambda owner: everything or owner == request.user.get_username()
 
     def _each(self, request: HttpRequest, rows: QuerySet[Sequence], do: Callable[[Sequence], object]) -> None:
         for row in rows:

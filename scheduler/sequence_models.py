@@ -101,8 +101,14 @@ class SequenceStep(models.Model):
         ordering = ["sequence", "position"]
 
     def __str__(self) -> str:
+        # Not what the program is given: it may have secrets in it.
         told = {Kind.WAIT: f"WAIT {self.wait}", Kind.TERMINATE: "TERMINATE"}
-        return told.get(Kind(self.kind), f"{self.on_failure} {self.title} {self.arguments}".strip())
+        return told.get(Kind(self.kind), f"{self.on_failure} {self.title}{' …' if self.arguments else ''}")
+
+    @property
+    def whole(self) -> str:
+        """The same with what the program is given."""
+        return f"{self.on_failure} {self.title} {self.arguments}".strip() if self.kind == Kind.RUN else str(self)
 
     def clean(self) -> None:
         """Refuse a step that could not be done."""

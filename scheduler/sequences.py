@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,26 +58,35 @@ FAILURES = (State.FAILED.value, State.KILLED.value, State.NOT_FOUND.value, State
 """States of a step's last program that are no success."""
 
 
-def views(names: Iterable[str] = ()) -> list[SequenceView]:
-    """All sequences, or those with these ``names``, in two queries."""
+def everything(_owner: str) -> bool:
+    """Whoever may read the database sees all there is."""
+    return True
+
+
+def views(names: Iterable[str] = (), sees: Callable[[str], bool] = everything) -> list[SequenceView]:
+    """All sequences, or those with these ``names``, in two queries.
+
+    ``sees``: whether of a user of this name arguments and errors are told, too, which may have secrets in them.
+    """
     rows = Sequence.objects.select_related("owner").prefetch_related("steps__last").order_by("name")
     chosen = list(names)
-    return [_view(row) for row in (rows.filter(name__in=chosen) if chosen else rows)]
+    return [_view(row, sees(row.owner.get_username())) for row in (rows.filter(name__in=chosen) if chosen else rows)]
 
 
-def _view(row: Sequence) -> SequenceView:
+def _view(row: Sequence, inside: bool) -> SequenceView:
     steps = sorted(row.steps.all(), key=lambda step: step.position)
     return SequenceView(
         row.name, row.owner.get_username(), row.enabled, row.restart, row.phase, row.until, row.rounds, row.failures,
-        row.changed_at, tuple(_step(step, place == row.position) for place, step in enumerate(steps)),
+        row.changed_at, tuple(_step(step, place == row.position, inside) for place, step in enumerate(steps)),
     )  # fmt: skip
 
 
-def _step(step: SequenceStep, current: bool) -> StepView:
-    last = step.last
+def _step(step: SequenceStep, current: bool, inside: bool) -> StepView:
+    last, what = step.last, step.whole if inside else str(step)
     if last is None:
-        return StepView(step.position, step.kind, str(step), current, "", None, None, "")
-    return StepView(step.position, step.kind, str(step), current, last.state, last.pk, last.ended_at, last.error)
+        return StepView(step.position, step.kind, what, current, "", None, None, "")
+    error = last.error if inside or not last.error else "failed"
+    return StepView(step.position, step.kind, what, current, last.state, last.pk, last.ended_at, error)
 
 
 def get(name: str) -> Sequence:
@@ -112,9 +121,10 @@ def import_text(text: str, owner: User, file: str = "<sequences>") -> list[str]:
     return [sequence.name for sequence in found]
 
 
-def export_text(names: Iterable[str] = ()) -> str:
-    """A classic file of all sequences, or those with ``names``. Raises ProgramRefused."""
-    chosen = [get(name) for name in names] or list(Sequence.objects.order_by("name"))
+def export_text(names: Iterable[str] = (), sees: Callable[[str], bool] = everything) -> str:
+    """A classic file of all sequences, or those with ``names``, of the users that ``sees`` says. Raises ProgramRefused."""
+    found = [get(name) for name in names] or list(Sequence.objects.select_related("owner").order_by("name"))
+    chosen = [row for row in found if sees(row.owner.get_username())]
     fields = [field.name for field in dataclasses.fields(classic.FileStep)]
     return classic.written(
         classic.FileSequence(

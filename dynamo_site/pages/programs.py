@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dynamo_site.pages.acting import EXPECTED, blank, text_of, told
 from dynamo_site.pages.queueing import is_operator
 from dynamo_site.pages.shell import existing, page, shown
-from registry import operating
+from registry import insight, operating
 from registry.callers import caller_of
 from scheduler import applications, sequences
 from scheduler.models import OPEN_STATES, Application, Level, State
@@ -95,7 +96,7 @@ def program(request: HttpRequest, number: int) -> HttpResponse:
     """One of them, with the end of its log."""
     row = existing(Application.objects.select_related("run", "step__sequence"), number)
     return page(
-        request, "applications", "application", {"row": row}, may_end=row.state in OPEN_STATES and operating.may_kill(caller_of(request), row), **_log(row)
+        request, "applications", "application", {"row": row}, may_end=row.state in OPEN_STATES and operating.may_kill(caller_of(request), row), **_log(request, row)
     )  # fmt: skip
 
 
@@ -103,12 +104,14 @@ def program(request: HttpRequest, number: int) -> HttpResponse:
 def log(request: HttpRequest, number: int) -> HttpResponse:
     """The state and the end of the log, as the page asks for it again and again."""
     row = existing(Application.objects.all(), number)
-    return render(request, "pages/parts/application_log.html", {"row": row, **_log(row)})
+    return render(request, "pages/parts/application_log.html", {"row": row, **_log(request, row)})
 
 
-def _log(row: Application) -> dict[str, Any]:
+def _log(request: HttpRequest, row: Application) -> dict[str, Any]:
+    if not insight.sees(caller_of(request), row.author):
+        return {"sees": False, "hidden": insight.HIDDEN, "ended": row.state not in OPEN_STATES}
     part = applications.log(row, -_SHOWN_BYTES, _SHOWN_BYTES)
-    return {"log": part.text, "cut": part.offset > 0, "ended": part.ended}
+    return {"sees": True, "log": part.text, "cut": part.offset > 0, "ended": part.ended}
 
 
 @require_POST
@@ -142,14 +145,15 @@ def sequence_list(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("sequences")
     return page(
-        request, "sequences", "sequences", {"sequences": sequences.views()}, 400 if form.errors else 200, form=form, may_control=is_operator(request, _TARGET)
+        request, "sequences", "sequences", {"sequences": sequences.views(sees=partial(insight.sees, caller_of(request)))}, 400 if form.errors else 200, form=form, may_control=is_operator(request, _TARGET)
     )  # fmt: skip
 
 
 @require_safe
 def sequence_file(request: HttpRequest) -> HttpResponse:
-    """All sequences as a file."""
-    answer = HttpResponse(sequences.export_text(), content_type="text/plain; charset=utf-8")
+    """All sequences as a file, that the caller may look into."""
+    sees = partial(insight.sees, caller_of(request))
+    answer = HttpResponse(sequences.export_text(sees=sees), content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="sequences.txt"'
     return answer
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,7 +15,7 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from registry import operating
+from registry import insight, operating
 from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.problems import TOLD_AS, Invalid, Wrong
@@ -33,8 +34,8 @@ FIELDS = by_name(*of_model(
     Application, "id", "title", "author", "level", "path", "sha256", "arguments", "limit", "state", "step", "run", "job", "queued_at",
     "assigned_at", "started_at", "ended_at", "exit_code", "error", "killed_by", title="hello",
 ))  # fmt: skip
-# What a program is given may be its user's own business.
-LISTED = {name: column for name, column in FIELDS.items() if name != "arguments"}
+# What a program is given, and why it failed, is its user's own business.
+LISTED = {name: column for name, column in FIELDS.items() if name not in ("arguments", "error")}
 SEQUENCES = by_name(
     *of_model(
         Sequence, "id", "name", "restart", "enabled", "phase", "position", "until", "rounds", "failures", "changed_at"
@@ -111,7 +112,7 @@ class Programs(Resource):
 
     @listing(LISTED)
     def list(self, call: Call) -> QuerySet[Application]:
-        """Programs, newest first; what each was given, its own address tells those who are known."""
+        """Programs, newest first; what each was given and why it failed, its own address tells its author and operators."""
         return Application.objects.all()
 
     @operation(body=ProgramSubmitted, answer=FIELDS, status=201)
@@ -122,14 +123,20 @@ class Programs(Resource):
         return call.made(row_of(row, FIELDS), f"/api/v1/applications/{row.pk}")
 
     @operation(answer=FIELDS)
-    def show(self, call: Call) -> Application:
-        """One program."""
-        return _program(call)
+    def show(self, call: Call) -> dict[str, Any]:
+        """One program; only its author and operators on application see `arguments` and `error`."""
+        row = _program(call)
+        shown = row_of(row, FIELDS)
+        if not insight.sees(call.caller, row.author):
+            shown |= {"arguments": [], "error": insight.HIDDEN if row.error else ""}
+        return shown
 
     @operation(query=LogPart, answer=Log)
     def log(self, call: Call) -> Mapping[str, Any]:
-        """What a program wrote: ask again from `next` on."""
-        part = applications.log(_program(call), call.query["offset"], call.query["most"])
+        """What a program wrote, for its author and operators on application: ask again from `next` on."""
+        row = _program(call)
+        insight.require(call.caller, row.author)
+        part = applications.log(row, call.query["offset"], call.query["most"])
         return {"text": part.text, "offset": part.offset, "next": part.next, "ended": part.ended}
 
     @operation(answer=Changed, status=202)
@@ -149,7 +156,7 @@ class Sequences(Resource):
     @operation(answer=STANDING)
     def show(self, call: Call) -> Mapping[str, Any]:
         """One sequence with its steps and how they ended last."""
-        return _standing(_sequence(call))
+        return _standing(call, _sequence(call))
 
     @operation(body=SequenceFile, answer=Imported, status=201)
     def load(self, call: Call) -> Mapping[str, Any]:
@@ -158,8 +165,10 @@ class Sequences(Resource):
 
     @operation(answer=OpenApiTypes.STR)
     def export(self, call: Call) -> HttpResponseBase:
-        """A sequence as a file of existing installations, as a JSON text."""
-        return Response(sequences.export_text([_sequence(call)]))
+        """A sequence as a file of existing installations, as a JSON text; for its owner and operators on application."""
+        name = _sequence(call)
+        insight.require(call.caller, sequences.get(name).owner.get_username())
+        return Response(sequences.export_text([name]))
 
     @operation(answer=Changed)
     def start(self, call: Call) -> Mapping[str, bool]:
@@ -171,7 +180,7 @@ class Sequences(Resource):
         """Have it do no further step; its present program goes on to its end unless `kill`."""
         name = _sequence(call)
         operating.halt(call.caller, name, kill=call.body["kill"])
-        return _standing(name)
+        return _standing(call, name)
 
 
 def _content(text: str | None) -> bytes | None:
@@ -197,8 +206,8 @@ def _sequence(call: Call) -> str:
     return name
 
 
-def _standing(name: str) -> dict[str, Any]:
-    return dataclasses.asdict(sequences.views([name])[0])
+def _standing(call: Call, name: str) -> dict[str, Any]:
+    return dataclasses.asdict(sequences.views([name], partial(insight.sees, call.caller))[0])
 
 
 _SUBMIT = Access(change=KNOWN, target="application", note="writing: programs that are authorised")
@@ -209,12 +218,22 @@ urlpatterns = [
         "applications/<int:number>", Programs, {"get": "show"}, name="v1-applications-one", access=Access(read=KNOWN)
     ),
     route(
-        "applications/<int:number>/log", Programs, {"get": "log"}, name="v1-applications-log", access=Access(read=KNOWN)
+        "applications/<int:number>/log",
+        Programs,
+        {"get": "log"},
+        name="v1-applications-log",
+        access=Access(read=KNOWN, note="its author, or operators on application"),
     ),
     route("applications/<int:number>/kill", Programs, {"post": "kill"}, name="v1-applications-kill", access=_SUBMIT),
     route("sequences", Sequences, {"get": "list", "post": "load"}, access=_CONTROL),
     route("sequences/<str:name>", Sequences, {"get": "show"}, name="v1-sequences-one"),
-    route("sequences/<str:name>/file", Sequences, {"get": "export"}, name="v1-sequences-file"),
+    route(
+        "sequences/<str:name>/file",
+        Sequences,
+        {"get": "export"},
+        name="v1-sequences-file",
+        access=Access(read=KNOWN, note="its owner, or operators on application"),
+    ),
     *(
         route(f"sequences/<str:name>/{verb}", Sequences, {"post": verb}, name=f"v1-sequences-{verb}", access=_CONTROL)
         for verb in ("start", "stop")

@@ -20,9 +20,11 @@ FIELDS = by_name(*of_model(
     "queued_at", "started_at", "ended_at", "error", "killed_by", id=812, application="detox",
 ))  # fmt: skip
 LOG = by_name(*of_model(RunLog, "id", "at", "text"))
-JOBS = by_name(*of_model(
+JOB = by_name(*of_model(
     Job, "id", "task", "arguments", "state", "attempt", "host", "queued_at", "started_at", "ended_at", "exit_code", "error",
 ))  # fmt: skip
+# An error is what the process wrote last, whatever that was.
+JOBS = {name: column for name, column in JOB.items() if name not in ("arguments", "error")}
 
 
 class Ended(serializers.Serializer[Any]):
@@ -60,8 +62,16 @@ class Jobs(Resource):
 
     @listing(JOBS)
     def list(self, call: Call) -> QuerySet[Job]:
-        """Jobs, newest first."""
+        """Jobs, newest first; what each was given and why it failed, its own address tells operators."""
         return Job.objects.all()
+
+    @operation(answer=JOB)
+    def show(self, call: Call) -> Job:
+        """One job, with what it was given and why it failed."""
+        row = Job.objects.filter(pk=call.path["number"]).first()
+        if row is None:
+            raise NotThere(f"there is no job {call.path['number']}; ended ones are kept for a while only")
+        return row
 
 
 def _found(call: Call) -> Run:
@@ -83,4 +93,11 @@ urlpatterns = [
         access=Access(change=("operator", "application")),
     ),
     route("jobs", Jobs, {"get": "list"}),
+    route(
+        "jobs/<int:number>",
+        Jobs,
+        {"get": "show"},
+        name="v1-jobs-one",
+        access=Access(read=("operator", "application"), target="application"),
+    ),
 ]

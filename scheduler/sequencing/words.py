@@ -21,7 +21,8 @@ def words(text: str) -> list[str]:
     try:
         found = shlex.split(text)
     except ValueError as error:
-        raise ArgumentsWrong(f"{text!r}: {error}") from error
+        # Not the text: it may have secrets, and errors are kept and logged.
+        raise ArgumentsWrong(f"cannot be taken apart: {error}") from error
     for name in variables(text):
         if not _NAME.match(name):
             raise ArgumentsWrong(f"$({name}) is no name of a variable")

@@ -341,10 +341,12 @@ class TestPrograms:
         assert made.status_code == 201, made.content
         number = made.json()["id"]
         assert made.json()["arguments"] == ["--deep"]
-        # What it was given is for those who are known.
+        # What it was given is for its author and operators.
         assert "--deep" not in nobody.get("applications").content.decode()
         problem(nobody.get(f"applications/{number}"), 401, "not-authenticated")
-        assert bob.get(f"applications/{number}").json()["arguments"] == ["--deep"]
+        assert bob.get(f"applications/{number}").json()["arguments"] == []
+        assert ann.get(f"applications/{number}").json()["arguments"] == ["--deep"]
+        problem(bob.get(f"applications/{number}/log"), 403, "denied")
         assert ann.get(f"applications/{number}/log").json() == {"text": "", "offset": 0, "next": 0, "ended": False}
         problem(bob.post(f"applications/{number}/kill"), 403, "denied")
         assert ann.post(f"applications/{number}/kill").json() == {"changed": True}

@@ -79,7 +79,7 @@ def test_sequences_are_taken_in_started_and_stopped_by_operators() -> None:
     assert Sequence.objects.get().enabled
     olga.post(reverse("sequence-control"), {"name": "nightly", "action": "stop"})
     assert not Sequence.objects.get().enabled
-    assert "[SEQUENCE nightly] restart" in ann.get(reverse("sequence-file")).content.decode()
+    assert "[SEQUENCE nightly] restart" in olga.get(reverse("sequence-file")).content.decode()
     assert (
         "there is no sequence"
         in olga.post(reverse("sequence-control"), {"name": "x", "action": "start"}, follow=True).content.decode()
