@@ -100,6 +100,7 @@ def hold(request: Request, rule: ApprovalRule) -> None:
 
 
 @transaction.atomic
+@audit.one_record()
 def approve(kind: str, request_id: int, asker: Asker, comment: str = "") -> Request:
     """An operator lets a waiting request go on: it becomes new. Raises NotThere, Denied, ImpossibleTransition."""
     request = _decided(kind, request_id, asker, "approve", "")
@@ -108,6 +109,7 @@ def approve(kind: str, request_id: int, asker: Asker, comment: str = "") -> Requ
 
 
 @transaction.atomic
+@audit.one_record()
 def reject(kind: str, request_id: int, asker: Asker, reason: str) -> Request:
     """An operator refuses a waiting or new request; its user sees ``reason``. Raises Refused, NotThere, Denied, ImpossibleTransition."""
     if not reason.strip():
@@ -123,8 +125,7 @@ def _decided(kind: str, request_id: int, asker: Asker, event: str, reason: str) 
         raise NotThere(f"there is no {kind} request {request_id}")
     if not asker.operator and not decides(asker, request):
         raise Denied(f"{asker.user} has not the role operator on registry for all sites and the group of {request}")
-    with audit.one_record():
-        before = move(request, event, reason, decided_by=asker.user, decided=timezone.now())
+    before = move(request, event, reason, decided_by=asker.user, decided=timezone.now())
     audit.record(
         asker, f"request.{event}", str(request), {"status": before}, {"status": request.status, "reason": reason}
     )

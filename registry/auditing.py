@@ -27,11 +27,12 @@ _NEVER = (
     "admin.logentry",
     "contenttypes.",
     "registry.auditrecord",
+    "registry.desk",
     "registry.failedlogins",
     "registry.sharedentry",
     "registry.keptanswer",
 )
-_NOTED = {("scheduler", "run"), ("scheduler", "job")}
+_NOTED = {("scheduler", "run"), ("scheduler", "job"), ("scheduler", "application")}
 _UNTOLD = frozenset({"last_login", "digest", "content", "changed_at", "text"})
 _SECRETS = frozenset({"password"})
 _BEFORE = "_audited_before"

@@ -14,8 +14,9 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from inventory.admin import ReadOnlyAdmin
-from registry import audit, tokens
+from registry import token_desk
 from registry.callers import caller_of
+from registry.errors import Denied
 from registry.identity.names import NameWrong, normal
 from registry.models import ApiToken, AuditRecord, RightLimit, TokenSubject, UserDN
 from registry.rights import ROLES, TARGETS
@@ -123,11 +124,11 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     @action(description="Revoke")
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         """Refused from now on."""
-        if not request.user.is_superuser:
-            messages.error(request, "only an administrator revokes tokens here")
-            return
-        for token in queryset:
+        try:
             with transaction.atomic():
-                tokens.revoke(token)
-                audit.record(caller_of(request), "token.revoke", str(token), tokens.told(token), None)
-        messages.success(request, "revoked")
+                for token in queryset:
+                    token_desk.revoke(caller_of(request), token)
+        except Denied as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, "revoked")

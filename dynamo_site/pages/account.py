@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django import forms
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
@@ -11,9 +10,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dynamo_site.pages.acting import EXPECTED, named, text_of, told
 from dynamo_site.pages.shell import existing, page
-from registry import audit, tokens
+from registry import token_desk, tokens
 from registry.callers import caller_of
-from registry.errors import Denied
 from registry.models import ApiToken
 
 _DAYS = ((1, "a day"), (30, "30 days"), (90, "90 days"), (365, "a year"))
@@ -40,18 +38,7 @@ def account(request: HttpRequest) -> HttpResponse:
     form, secret = TokenForm(request.POST or None), ""
     if request.method == "POST" and form.is_valid():
         try:
-            _check(request)
-            with transaction.atomic():
-                made, secret = tokens.create(
-                    user, form.cleaned_data["service"], form.cleaned_data["days"], form.cleaned_data["scopes"], caller_of(request).token
-                )  # fmt: skip
-                audit.record(
-                    caller_of(request),
-                    "token.make",
-                    f"token {made.pk} of {user.get_username()}",
-                    None,
-                    {"service": made.service, "expires": made.expires, "scopes": made.scopes},
-                )
+            _, secret = token_desk.make(caller_of(request), **form.cleaned_data)
             form = TokenForm()
         except EXPECTED as error:
             form.add_error(None, text_of(error))
@@ -62,24 +49,10 @@ def account(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
 
 
-def _check(request: HttpRequest) -> None:
-    """Raise Denied for credentials that have a limit or an end, which others made with them would not have."""
-    if not caller_of(request).lasting:
-        raise Denied("these credentials are limited; log in to make and revoke tokens")
-
-
 @require_POST
 def revoke(request: HttpRequest, number: int) -> HttpResponse:
     """End one of one's own tokens."""
     token = existing(ApiToken.objects.filter(user=named(request)), number)
-    with told(request, "The token is refused from now on."), transaction.atomic():
-        _check(request)
-        tokens.revoke(token)
-        audit.record(
-            caller_of(request),
-            "token.revoke",
-            f"token {token.pk} of {caller_of(request).name}",
-            {"service": token.service},
-            None,
-        )
+    with told(request, "The token is refused from now on."):
+        token_desk.revoke(caller_of(request), token)
     return redirect("account")

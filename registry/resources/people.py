@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from registry import rights, tokens
+from registry import rights, token_desk
 from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Items, Number, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.callers import Caller
-from registry.errors import Denied, NotThere
+from registry.errors import NotThere
 from registry.models import ApiToken, UserDN
 
 TOKENS = by_name(*of_model(ApiToken, "id", "service", "scopes", "created", "expires", "last_used", "revoked"))
@@ -100,12 +96,7 @@ class Tokens(Resource):
     @operation(body=TokenWished, answer=TokenMade, status=201)
     def create(self, call: Call) -> HttpResponseBase:
         """Make a token for oneself. By a token it is made by one without scopes only, and ends no later than that."""
-        days = _no_longer(call.caller, call.body["days"])
-        with transaction.atomic():
-            row, secret = tokens.create(
-                call.caller.user, call.body["service"], days, call.body["scopes"], call.caller.token
-            )  # type: ignore[arg-type]
-            call.record("token.make", str(row), None, tokens.told(row))
+        row, secret = token_desk.make(call.caller, **call.body)
         made = {"id": row.pk, "service": row.service, "expires": row.expires, "secret": secret}
         return Response(made, 201, headers={"Location": f"/api/v1/tokens/{row.pk}", "Cache-Control": "no-store"})
 
@@ -117,27 +108,7 @@ class Tokens(Resource):
     @operation()
     def revoke(self, call: Call) -> None:
         """Revoke one of one's own tokens; once more is no error. A token with scopes revokes only itself."""
-        row = _one(call)
-        if row != call.caller.token:
-            _unlimited(call.caller)
-        with transaction.atomic():
-            tokens.revoke(row)
-            call.record("token.revoke", str(row), tokens.told(row), None)
-
-
-def _unlimited(caller: Caller) -> None:
-    """Raise Denied for credentials that are limited, or that others gave out: tokens of runs, and JWTs."""
-    if not caller.lasting and (caller.token is None or caller.scopes is not None):
-        raise Denied("these credentials are limited; log in, or use a token without scopes, to make and revoke tokens")
-
-
-def _no_longer(caller: Caller, days: float | None) -> float | None:
-    """Days that a new token lasts: it ends with the token that it is made with, at the latest. Raises Denied."""
-    _unlimited(caller)
-    if caller.token is None or caller.token.expires is None:
-        return days
-    left = (caller.token.expires - timezone.now()) / timedelta(days=1)
-    return left if days is None else min(days, left)
+        token_desk.revoke(call.caller, _one(call))
 
 
 def _own(call: Call) -> QuerySet[ApiToken]:

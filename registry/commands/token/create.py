@@ -7,9 +7,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
-from django.db import transaction
 
-from registry import audit, callers, tokens
+from registry import callers, token_desk, tokens
 
 HELP = "make a bearer token; its secret is shown this once and kept nowhere"
 
@@ -32,9 +31,7 @@ def run(options: dict[str, Any], out: OutputWrapper) -> None:
     if user is None:
         raise CommandError(f"there is no user {options['user']}")
     scopes = [] if options["read_only"] else options["scope"]
-    with transaction.atomic():
-        token, secret = tokens.create(user, options["service"], options["expires"], scopes)
-        audit.record(callers.of_command(), "token.make", str(token), None, tokens.told(token))
+    token, secret = token_desk.make(callers.of_command(), options["service"], options["expires"], scopes, user)
     if options["json"]:
         expires = token.expires and token.expires.isoformat()
         out.write(json.dumps({"id": token.pk, "user": user.username, "token": secret, "expires": expires}))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
-from django.db import transaction
 
-from registry import audit, callers, tokens
+from registry import callers, token_desk
 from registry.models import ApiToken
 
 HELP = "refuse a bearer token from now on"
@@ -23,7 +22,5 @@ def run(options: dict[str, Any], out: OutputWrapper) -> None:
     token = ApiToken.objects.filter(pk=options["id"]).first()
     if token is None:
         raise CommandError(f"there is no token {options['id']}")
-    with transaction.atomic():
-        tokens.revoke(token)
-        audit.record(callers.of_command(), "token.revoke", str(token), tokens.told(token), None)
+    token_desk.revoke(callers.of_command(), token)
     out.write(f"{token} is revoked")
