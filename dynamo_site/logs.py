@@ -6,9 +6,11 @@ the bound context (run, application); what looks like a secret is hidden, whoeve
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
+import textwrap
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -114,10 +116,33 @@ def logging_settings(form: str, level: str) -> dict[str, Any]:
     }
 
 
+def one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor for text: what others have sent can neither begin a line of its own nor steer the terminal.
+
+    Values besides the event are quoted where needed by what renders them.
+    """
+    return {name: _escaped(value) if name in ("event", "logger") else value for name, value in event.items()}
+
+
+def _escaped(value: Any, also: str = "") -> str:
+    return "".join(one if one.isprintable() or one in also else repr(one)[1:-1] for one in str(value))
+
+
+def _traceback(stream: TextIO, info: Any) -> None:
+    """Python's own, moved to the right, so that none of its lines looks like one of the log."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, info)
+    stream.write(textwrap.indent(_escaped(text.getvalue(), "\n"), "    "))
+
+
 def _formatter(as_text: bool) -> dict[str, Any]:
     prepare = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_text:
-        last: list[Any] = [hide_secrets, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        last: list[Any] = [
+            hide_secrets,
+            one_line,
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=_traceback),
+        ]
     else:
         last = [
             structlog.processors.format_exc_info,

@@ -27,6 +27,14 @@ class Conflict(RegistryError):
     """Its state does not allow it, or somebody else was quicker; looking at it again helps."""
 
 
+class TooManyCalls(RegistryError):
+    """Too many in too short a time, of one user or from one address; ``retry_after`` seconds later there may be more."""
+
+    def __init__(self, text: str, retry_after: int = 60) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
 class Busy(RegistryError):
     """Cannot be done now; ``retry_after`` seconds later it may."""
 

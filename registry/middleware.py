@@ -15,10 +15,14 @@ from django.http.response import HttpResponseBase
 from inventory import database
 from registry import access
 from registry.api.problems import told
+from registry.api.throttling import require_room
 from registry.callers import answering, looked_up
 from registry.classic.addresses import is_classic
 from registry.classic.envelope import ENDPOINTS, failure
-from registry.errors import Busy, NotAuthenticated, RegistryError
+from registry.errors import Busy, NotAuthenticated, RegistryError, TooManyCalls
+
+_COUNTED_ELSEWHERE = ("/api/", "/healthz", "/metrics")
+"""By Django REST framework; and what has to answer when all else is too much."""
 
 
 class AccessMiddleware:
@@ -35,6 +39,8 @@ class AccessMiddleware:
         """Refuse, in the form that is usual at the address, or let through (None)."""
         try:
             access.check(request)
+            if not request.path.startswith(_COUNTED_ELSEWHERE):
+                require_room(request)
         except RegistryError as error:
             return refused(request, error, classic=view in ENDPOINTS)
         except DatabaseError as error:
@@ -61,8 +67,7 @@ def refused(request: HttpRequest, error: RegistryError, *, classic: bool = False
     if isinstance(error, NotAuthenticated):
         # Back to the page after logging in; what was sent to it is not kept.
         return redirect_to_login(request.get_full_path() if request.method in access.SAFE else request.path)
-    if isinstance(error, Busy):
-        return HttpResponse(
-            str(error), "text/plain", HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(error.retry_after)}
-        )
+    if isinstance(error, Busy | TooManyCalls):
+        status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, Busy) else HTTPStatus.TOO_MANY_REQUESTS
+        return HttpResponse(str(error), "text/plain", status, headers={"Retry-After": str(error.retry_after)})
     raise PermissionDenied(str(error))

@@ -16,7 +16,7 @@ class RegistrySettings:
     ``sync_wait``: seconds that a synchronous injection waits for its turn. ``longest_turn``: seconds after which a run that
     applies queued injections lets others have their turn. ``lock_warning_days``: how long before a lock expires its owner is told. ``archive_days``: after how
     long requests that ended are moved to Parquet files. ``notice_attempts``: how often an e-mail or webhook that does not get through
-    is tried. ``calls_per_minute``: of ``/api/`` by one user,
+    is tried. ``calls_per_minute``: by one user, of API, classic interface and pages together;
     ``anonymous_calls_per_minute``: from one address that nobody is known at; 0: no limit. ``keep_answers_hours``: how long the
     answer to a call with an idempotency key is kept.
     """

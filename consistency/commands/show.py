@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from consistency import history
 from consistency.models import Check
 from consistency.report import as_dict, as_text
+from inventory.spreadsheets import written
 
 HELP = "show one check; --list NAME prints one of its lists"
 
@@ -33,4 +34,4 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     frame = history.read(check.pk, options["list"])
     if frame is None:
         raise CommandError(f"check {check.pk} ({check.state}) has no list {options['list']!r}")
-    out.write(json.dumps(frame.to_dicts()) if options["json"] else frame.write_csv(separator="\t"))
+    out.write(json.dumps(frame.to_dicts()) if options["json"] else written(frame, "\t"))

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from dealer import history
 from dealer.report import as_dict, as_text, cycle_called
+from inventory.spreadsheets import written
 
 HELP = "show one cycle; --list NAME prints one of its lists"
 
@@ -26,7 +27,7 @@ def run(options: dict[str, Any], out: TextIO) -> None:
         out.write(json.dumps(as_dict(cycle)) if options["json"] else as_text(cycle))
         return
     frame = history.read(cycle.pk, options["list"])
-    out.write(json.dumps(frame.to_dicts()) if options["json"] else _flat(frame).write_csv(separator="\t"))
+    out.write(json.dumps(frame.to_dicts()) if options["json"] else written(_flat(frame), "\t"))
 
 
 def _flat(frame: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from detox.asking import Answer, Question, ask
 from detox.policies import PolicyUnreadable
 from detox.report import comparison_text
+from inventory.spreadsheets import written
 from inventory.subcommands import count
 
 HELP = (
@@ -73,7 +74,7 @@ def _shown(answer: Answer, options: dict[str, Any]) -> str:
         return json.dumps(answer.as_dict(limit))
     frame = answer.comparison.frame(options["by"])
     if options["csv"]:
-        return frame.head(len(frame) if limit is None else limit).write_csv()
+        return written(frame.head(len(frame) if limit is None else limit))
     return comparison_text(answer.as_dict(limit), options["by"])
 
 

@@ -11,6 +11,7 @@ from detox.line_history import read
 from detox.lines import PERIODS
 from detox.report import lines_text
 from inventory.policy.times import parse_time
+from inventory.spreadsheets import written
 from inventory.subcommands import count
 
 HELP = "tell which line of the policies has protected, kept and deleted how much over many cycles; the largest first"
@@ -37,7 +38,7 @@ def run(options: dict[str, Any], out: TextIO) -> None:
     lines = found.accounts(options["per"])
     lines = lines.head(options["limit"]) if options["limit"] > 0 else lines
     if options["csv"]:
-        out.write(lines.write_csv())
+        out.write(written(lines))
     elif options["json"]:
         about = {"partition": options["partition"], "cycles": found.cycles, "missing": list(found.missing)}
         out.write(

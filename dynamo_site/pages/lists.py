@@ -19,10 +19,10 @@ from dynamo_site.pages.shell import PER_PAGE, existing, page, shown
 from dynamo_site.templatetags import units
 from fileops.lifecycle import State
 from fileops.models import Subscription
+from inventory.spreadsheets import written
 from inventory.units import volume
 from registry import archive
 from registry import locks as registry_locks
-from registry.api.formats import harmless
 from registry.callers import caller_of
 from registry.lifecycle import OPEN_REQUEST
 from registry.models import DetoxLock, Injection, Request, RequestArchive, RequestKind, RequestStatus
@@ -183,7 +183,6 @@ def check_list(request: HttpRequest, number: int, name: str) -> HttpResponse:
     frame = history.read(row.pk, name) if name in history.LISTS else None
     if frame is None:
         raise Http404(f"check {number} has no list {name[:40]}")
-    safe = frame.with_columns(harmless(pl.col(pl.String)))
-    answer = HttpResponse(safe.write_csv(separator="\t"), content_type="text/tab-separated-values; charset=utf-8")
+    answer = HttpResponse(written(frame, "\t"), content_type="text/tab-separated-values; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="check_{number}_{name}.tsv"'
     return answer

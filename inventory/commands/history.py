@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import time
 from argparse import ArgumentParser
 from typing import Any, TextIO
+
+import polars as pl
 
 from inventory.history.changed import Wanted, records, rows
 from inventory.history.past import Past, directory, settled
@@ -15,6 +15,7 @@ from inventory.history.shown import sentence
 from inventory.history.times import moment
 from inventory.progress import waiting
 from inventory.schema import TABLES
+from inventory.spreadsheets import written
 from inventory.subcommands import count
 
 HELP = (
@@ -82,14 +83,8 @@ def _counts(counts: dict[str, dict[str, int]]) -> str:
 
 
 def _csv(found: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    if found:
-        writer = csv.DictWriter(text, list(found[0]))
-        writer.writeheader()
-        for entry in found:
-            plain = {
-                name: json.dumps(value, default=str) if isinstance(value, dict) else value
-                for name, value in entry.items()
-            }
-            writer.writerow(plain)
-    return text.getvalue()
+    plain = [
+        {name: json.dumps(value, default=str) if isinstance(value, dict) else value for name, value in entry.items()}
+        for entry in found
+    ]  # fmt: skip
+    return written(pl.DataFrame(plain, infer_schema_length=None)) if plain else ""

@@ -15,6 +15,7 @@ from inventory.history import times
 from inventory.parquet import keep_as
 from inventory.progress import waiting
 from inventory.schema import TABLES
+from inventory.spreadsheets import written
 from inventory.sql import Bounds, QueryError, query
 from inventory.subcommands import count
 
@@ -54,7 +55,7 @@ def run(options: dict[str, Any], out: TextIO) -> None:
         plain = [{key: _plain(value) for key, value in row.items()} for row in rows.iter_rows(named=True)]
         out.write(json.dumps(plain, default=str))
     elif options["csv"]:
-        out.write(_flat(rows).write_csv().rstrip("\n"))
+        out.write(written(_flat(rows)).rstrip("\n"))
     else:
         out.write(_drawn(rows))
 

@@ -18,11 +18,11 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from inventory.spreadsheets import harmless
 from registry.api.asked import wrong
 from registry.api.columns import Field
 from registry.api.encoding import Sink
 
-_FORMULA = r"^[=+\-@\t\r\n]"
 _GROUP_ROWS = 100_000
 """Rows of a row group in Parquet."""
 _FEW = 1000
@@ -133,11 +133,6 @@ def _as_it_is(column: pl.Expr) -> pl.Expr:
 
 def _is_text(field: Field) -> bool:
     return field.kind in ("text", "choice", "json")
-
-
-def harmless(text: pl.Expr) -> pl.Expr:
-    """The texts, those that a spreadsheet would take for a formula with an apostrophe in front."""
-    return pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
 
 
 def _moment(seconds: pl.Expr) -> pl.Expr:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import redis
 import structlog
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from registry.callers import caller_of
+from registry.callers import caller_of, looked_up
+from registry.errors import TooManyCalls
+from registry.identity import front
 from registry.settings import registry_settings
 from scheduler.connection import connect
 
@@ -48,11 +51,8 @@ class CallThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: object) -> bool:
         """Whether the caller has calls left in this minute. Redis away: yes, as this protects the server, and guards no right."""
         known = request.auth is not None
-        most = _limit(known)
-        if most <= 0:
-            return True
         who = f"user:{request.user.pk}" if known else f"address:{caller_of(request._request).address}"
-        count = _counted(_KEY.format(who=who, window=int(self._now) // _WINDOW))
+        most, count = _number(who, known, self._now)
         if count is None:
             return True
         view.limits = {  # type: ignore[attr-defined]
@@ -66,7 +66,31 @@ class CallThrottle(BaseThrottle):
         return float(self._left())
 
     def _left(self) -> int:
-        return _WINDOW - int(self._now) % _WINDOW
+        return _left(self._now)
+
+
+def require_room(request: HttpRequest) -> None:
+    """Count a call of a page or of the classic interface with those of ``/api/``. Raises TooManyCalls.
+
+    By its user where it was looked up who calls, else by the address.
+    """
+    caller, now = looked_up(request), time.time()
+    known = caller is not None and caller.known
+    who = f"user:{caller.user.pk}" if caller is not None and known else f"address:{front.address_of(request)}"
+    most, count = _number(who, known, now)
+    if count is not None and count > most:
+        raise TooManyCalls(f"more than {most} calls in a minute; wait {_left(now)} seconds", _left(now))
+
+
+def _number(who: str, known: bool, now: float) -> tuple[int, int | None]:
+    """How many calls there may be in a minute, and the number of this one; None: nobody counts."""
+    most = _limit(known)
+    return most, _counted(_KEY.format(who=who, window=int(now) // _WINDOW)) if most > 0 else None
+
+
+def _left(now: float) -> int:
+    """Seconds until the next minute begins."""
+    return _WINDOW - int(now) % _WINDOW
 
 
 def _limit(known: bool) -> int:

@@ -32,7 +32,7 @@ from registry.callers import Caller, caller_of, require_known
 from registry.classic import body
 from registry.classic.dress import Streamed, dressed, failed, of_phedex
 from registry.classic.parameters import Parameter, checked
-from registry.errors import Busy, Denied, NotAuthenticated, NotThere, Refused, RegistryError
+from registry.errors import Busy, Denied, NotAuthenticated, NotThere, Refused, RegistryError, TooManyCalls
 from registry.lifecycle import ImpossibleTransition
 from scheduler.errors import ApplicationLocked, TurnBusy
 
@@ -43,6 +43,7 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotAuthenticated, HTTPStatus.UNAUTHORIZED),
     (Denied, HTTPStatus.FORBIDDEN),
     (NotThere, HTTPStatus.NOT_FOUND),
+    (TooManyCalls, HTTPStatus.TOO_MANY_REQUESTS),
     (Refused, HTTPStatus.BAD_REQUEST),
     (ImpossibleTransition, HTTPStatus.BAD_REQUEST),
     (ChangeRefused, HTTPStatus.BAD_REQUEST),
@@ -152,7 +153,7 @@ def failure(error: Exception) -> JsonResponse:
     """The envelope of an error of the registry, the inventory or the scheduler."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     response = failed(status, str(error))
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         response["Retry-After"] = str(getattr(error, "retry_after", _RETRY_AFTER))
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="Dynamo"'

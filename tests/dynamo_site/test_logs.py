@@ -84,3 +84,25 @@ def test_commands_answers_are_not_mixed_with_logs(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["manage.py", "worker"])
     assert handler.stream is sys.stdout
     assert structlog.is_configured()
+
+
+FORGING = """
+import logging, logging.config, structlog
+from dynamo_site.logs import configure_structlog, logging_settings
+logging.config.dictConfig(logging_settings("text", "INFO"))
+configure_structlog()
+evil = "x\\n2026-01-01 [info     ] admin logged in\\x1b[2J\\u2028"
+logging.getLogger("django.request").warning("Not Found: %s", evil)
+structlog.get_logger("x").info(evil, path=evil)
+try:
+    raise ValueError(evil)
+except ValueError:
+    structlog.get_logger("x").exception("failed")
+"""
+
+
+def test_in_text_nobody_begins_a_line_of_the_log_or_steers_the_terminal():
+    done = subprocess.run([sys.executable, "-c", FORGING], capture_output=True, text=True, check=True)
+    assert "\x1b" not in done.stdout and "admin logged in" in done.stdout, done.stderr
+    assert not [line for line in done.stdout.splitlines() if line.startswith("2026-01-01 [info")]
+    assert "ValueError" in done.stdout

@@ -257,6 +257,22 @@ class TestLimits:
             nobody.get("locks", x_forwarded_for="192.0.2.1")
         assert nobody.get("locks", x_forwarded_for="192.0.2.2").status_code == 200
 
+    def test_pages_and_the_classic_interface_are_counted_with_it(self, ann):
+        browser = Client()
+        browser.force_login(ann.user)
+        for path in ("/account/", "/account/", "/account/", "/account/"):
+            last = browser.get(path)
+        # A new minute may have begun in between.
+        refused = last if last.status_code == 429 else [browser.get("/account/") for _ in range(4)][-1]
+        assert refused.status_code == 429 and 0 < int(refused["Retry-After"]) <= 60
+        assert ann.get("whoami").status_code == 429
+        assert browser.get("/healthz").status_code in (200, 503)
+        TunedSetting.objects.create(component="registry", name="anonymous_calls_per_minute", value=3)
+        throttling.forget()
+        answers = [Client().get("/data/inventory/unknown") for _ in range(8)]
+        assert answers[0].status_code != 429 and answers[-1].status_code == 429
+        assert answers[-1].json()["result"] == "Too Many Requests"
+
     def test_no_limit_is_no_limit(self, ann):
         TunedSetting.objects.update(value=0)
         throttling.forget()
