@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -119,21 +120,25 @@ def _document(dataset: str, block: str, site: str, files: int) -> Any:
 
 @contextlib.contextmanager
 def _redis() -> Iterator[None]:
-    """The Redis of the temporary home."""
+    """A Redis of its own."""
     from testbed.services import redis_program
 
-    home = Path(os.environ["DYNAMO_HOME"])
-    socket = home / "redis.sock"
-    os.environ["REDIS_URL"] = f"unix://{socket}"
-    command = [redis_program(), "--port", "0", "--unixsocket", str(socket), "--dir", str(home), "--save", ""]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    try:
-        while not socket.exists():
-            time.sleep(0.01)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    with tempfile.TemporaryDirectory(
+        prefix="dynamo-", dir="/tmp"
+    ) as home:  # a socket's path has 107 characters at most
+        socket = Path(home) / "redis.sock"
+        os.environ["REDIS_URL"] = f"unix://{socket}"
+        command = [redis_program(), "--port", "0", "--unixsocket", str(socket), "--dir", home, "--save", ""]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        try:
+            while not socket.exists():
+                if process.poll() is not None:
+                    raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+                time.sleep(0.01)
+            yield
+        finally:
+            process.terminate()
+            process.wait()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ _SHORTEST_TOKEN = 16
 _SHARED = ("/", "/run", "/var/run")
 _LOOPBACK = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 _REDIS = "give it requirepass and redis://:PASSWORD@host:port/0, or a socket in a directory of its own, unix:///run/redis/redis.sock"
+_EXAMPLES = ("SECRET",)  # the word in the sample files
 _SECRET = "the same as X-Dynamo-Proxy-Secret in nginx.conf: openssl rand -hex 32"  # noqa: S105 - how to make one
 
 
@@ -58,7 +59,7 @@ def check_web_server_in_front(**_: Any) -> list[CheckMessage]:
     if is_near and not settings.PROXY_SECRET:
         what = "DYNAMO_PROXY_SECRET is empty: every program on this machine could be any user"
         found.append(Error(what, hint=_SECRET, id="dynamo.E005"))
-    if settings.PROXY_SECRET in ("SECRET",):  # the word in the examples
+    if str(settings.PROXY_SECRET) in _EXAMPLES:
         found.append(Error("DYNAMO_PROXY_SECRET is still that of the example", hint=_SECRET, id="dynamo.E005"))
     return found
 

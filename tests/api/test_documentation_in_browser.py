@@ -13,7 +13,7 @@ _LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
 
 @pytest.fixture
 def browser(chromium, live_server):
-    chromium.get(f"{live_server.url}/healthz")
+    chromium.get(f"{live_server.url}/login/")
     chromium.delete_all_cookies()
     chromium.get_log("browser")
     return chromium

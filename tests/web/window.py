@@ -92,7 +92,8 @@ class Window:
 
     def text(self) -> str:
         """What is to be read on the page."""
-        return self.find("main").text
+        main = "return document.querySelector('main')?.innerText ?? ''"  # in one step: the page may be changing
+        return str(self.driver.execute_script(main))
 
     def keep(self, name: str) -> None:
         """A picture of the whole page, where ``DYNAMO_TEST_PICTURES`` says."""
