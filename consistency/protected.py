@@ -7,7 +7,10 @@ from pathlib import Path
 
 import httpx
 
+from inventory import outward
+
 _TIMEOUT_SECONDS = 30.0
+_MOST_REDIRECTS = 5
 _MOST_BYTES = 256 * 1024 * 1024
 
 
@@ -21,19 +24,28 @@ def fetch(source: str) -> frozenset[str]:
         return frozenset()
     try:
         text = _from_web(source) if source.startswith(("http://", "https://")) else Path(source).read_text()
-    except (OSError, UnicodeDecodeError, httpx.HTTPError) as error:
+    except (OSError, UnicodeDecodeError, httpx.HTTPError, httpx.InvalidURL) as error:
         raise ProtectedListError(f"protected LFNs cannot be read from {source}: {error}; nothing is deleted") from error
     return _parsed(text, source)
 
 
 def _from_web(address: str) -> str:
-    with httpx.stream("GET", address, timeout=_TIMEOUT_SECONDS, follow_redirects=True) as answer:
-        answer.raise_for_status()
-        content = b""
-        for part in answer.iter_bytes():
-            content += part
-            if len(content) > _MOST_BYTES:
-                raise ProtectedListError(f"{address} gives more than {_MOST_BYTES} bytes; nothing is deleted")
+    there = address
+    for _ in range(_MOST_REDIRECTS + 1):
+        with outward.stream("GET", there, seconds=_TIMEOUT_SECONDS, given=address) as answer:
+            if not answer.is_redirect:
+                return _content(answer, address)
+            there = str(httpx.URL(there).join(answer.headers.get("location", "")))
+    raise ProtectedListError(f"{address} leads from one address to the next without end; nothing is deleted")
+
+
+def _content(answer: httpx.Response, address: str) -> str:
+    answer.raise_for_status()
+    content = bytearray()
+    for part in answer.iter_bytes():
+        content += part
+        if len(content) > _MOST_BYTES:
+            raise ProtectedListError(f"{address} gives more than {_MOST_BYTES} bytes; nothing is deleted")
     return content.decode()
 
 

@@ -110,6 +110,8 @@ EMAIL_HOST_PASSWORD = os.environ.get("DYNAMO_EMAIL_PASSWORD", "")
 EMAIL_USE_TLS = _environment_flag("DYNAMO_EMAIL_TLS", False)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = os.environ.get("DYNAMO_EMAIL_FROM", "dynamo@localhost")
+# Private networks that hosts of webhooks, sources and token issuers may be in by their names.
+PRIVATE_NETWORKS = _environment_list("DYNAMO_PRIVATE_NETWORKS", "")
 WEBHOOK_HOSTS = _environment_list("DYNAMO_WEBHOOK_HOSTS", "")
 WEBHOOK_SECRET = _secret("DYNAMO_WEBHOOK_SECRET", "webhook_secret")
 # What a request would do is known to Dealer and to the file operations, which the registry does not know.

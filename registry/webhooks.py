@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 
+from inventory import outward
 from registry.errors import Refused, RegistryError
 
 SIGNATURE = "Dynamo-Signature"
@@ -54,11 +55,9 @@ def call(url: str, data: Mapping[str, Any]) -> None:
     headers = {"Content-Type": "application/json", SIGNATURE: signature(body, int(time.time()))}
     try:
         # Streamed: the answer's body is of no use, however large it is.
-        with httpx.stream(
-            "POST", url, content=body, headers=headers, timeout=_SECONDS, follow_redirects=False
-        ) as answer:
+        with outward.stream("POST", url, seconds=_SECONDS, content=body, headers=headers) as answer:
             status = answer.status_code
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NotDelivered(f"{url} cannot be called: {error or type(error).__name__}") from error
     if not httpx.codes.is_success(status):
         raise NotDelivered(f"{url} answers {status}; it has to answer 2xx itself, redirects are not followed")

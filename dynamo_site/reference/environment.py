@@ -39,6 +39,7 @@ MEANINGS: dict[str, str] = {
     "DYNAMO_EMAIL_PASSWORD": "That user's password.",
     "DYNAMO_EMAIL_TLS": "Whether to speak TLS (STARTTLS) with the mail server.",
     "DYNAMO_EMAIL_FROM": "Sender of the mails.",
+    "DYNAMO_PRIVATE_NETWORKS": "Private networks (as `10.1.0.0/16`) that hosts of webhooks, sources, token issuers and lists may be in by their names; a host given as a number is taken as it is.",
     "DYNAMO_WEBHOOK_HOSTS": "Hosts (`name` or `name:port`) that webhooks of approval rules may call.",
     "DYNAMO_WEBHOOK_SECRET": "Signs what webhooks get; the receiver needs the same.",
     "DYNAMO_PROXY_ADDRESSES": "Networks (or `unix`) of the web server in front. Its word on client certificates and addresses is believed from there only.",

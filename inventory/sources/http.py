@@ -14,6 +14,7 @@ import httpx
 import polars as pl
 from django.conf import settings
 
+from inventory import outward
 from inventory.errors import ChangeRefused, Problem
 from inventory.sources.attributes import ATTRIBUTES, MOST_BYTES, typed
 from inventory.sources.base import Context, SourceFailed, SourceWrong
@@ -91,7 +92,7 @@ class HttpJson:
             **({"Authorization": f"Bearer {_token(self.token)}"} if self.token else {}),
         }
         for _ in range(_MOST_REDIRECTS + 1):
-            with httpx.stream("GET", address, headers=headers, timeout=self.seconds, follow_redirects=False) as answer:
+            with outward.stream("GET", address, seconds=self.seconds, given=self.url, headers=headers) as answer:
                 if not answer.is_redirect:
                     return self._body(answer, ends)
                 target = str(httpx.URL(address).join(answer.headers.get("location", "")))

@@ -20,6 +20,7 @@ import jwt
 from django.conf import settings
 from jwt import PyJWK, PyJWKSet
 
+from inventory import outward
 from registry.errors import Busy, NotAuthenticated
 from registry.models import TokenSubject
 
@@ -172,7 +173,7 @@ def _keys_address(issuer: str) -> str:
     for name in _METADATA:
         try:
             told = _fetched(f"{issuer.rstrip('/')}/{name}", issuer)
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             trouble = str(error) or type(error).__name__
             continue
         if told.get("issuer") != issuer:
@@ -185,7 +186,7 @@ def _fetched(address: str, issuer: str) -> dict[str, Any]:
     """The JSON object at ``address``, which has to be at the issuer's host. Raises ValueError, httpx.HTTPError."""
     _check_address(address, issuer)
     ends, parts, size = time.monotonic() + _SECONDS, [], 0
-    with httpx.stream("GET", address, timeout=_SECONDS, follow_redirects=False) as answer:
+    with outward.stream("GET", address, seconds=_SECONDS, given=issuer) as answer:
         if answer.status_code != httpx.codes.OK:
             raise ValueError(f"{address} answers {answer.status_code}; redirects are not followed")
         for part in answer.iter_bytes(65536):
