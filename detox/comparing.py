@@ -18,6 +18,8 @@ from detox.asking import Question, ask, changes_of
 from detox.models import Comparison, ComparisonState
 from detox.monitor import detox_settings
 from inventory.errors import InventoryError
+from registry import rights
+from registry.callers import Caller
 
 LIMIT = 300.0
 """Seconds that a comparison may take."""
@@ -30,13 +32,14 @@ class ComparisonBusy(InventoryError):
     """Another comparison is being made; the text says whose."""
 
 
-def start(question: Question, author: str) -> Comparison:
+def start(question: Question, by: Caller) -> Comparison:
     """Note the question; whoever calls has a worker :func:`compute` it. Raises ComparisonBusy, CannotCompare for mistakes of form."""
-    return start_all([question], author)[0]
+    return start_all([question], by)[0]
 
 
-def start_all(questions: Sequence[Question], author: str) -> list[Comparison]:
-    """Note several, all or none; whoever calls has a worker compute the first one. Raises the same."""
+def start_all(questions: Sequence[Question], by: Caller) -> list[Comparison]:
+    """Note several, all or none; whoever calls has a worker compute the first one. Raises the same, and Denied."""
+    rights.require(by, "operator", "detox")
     for question in questions:
         changes_of(question)
     give_up_late()
@@ -49,7 +52,7 @@ def start_all(questions: Sequence[Question], author: str) -> list[Comparison]:
     Comparison.objects.filter(created__lt=oldest).delete()
     with transaction.atomic():
         return [
-            Comparison.objects.create(author=author, created=timezone.now(), question=dataclasses.asdict(question))
+            Comparison.objects.create(author=by.name, created=timezone.now(), question=dataclasses.asdict(question))
             for question in questions
         ]
 

@@ -10,11 +10,11 @@ import polars as pl
 from django.db import transaction
 from django.db.models import QuerySet
 
-from detox import comparing, confirming, explain, history, monitor, tasks
+from detox import comparing, confirming, explain, history, monitor, ordering, tasks
 from detox.asking import Question
 from detox.given import CannotExplain
-from detox.models import Comparison, Cycle, CycleSite, CycleState
-from detox.policies import PolicyUnreadable, load_policy
+from detox.models import Comparison, Cycle, CycleSite
+from detox.policies import PolicyUnreadable
 from detox.whatif import CannotCompare
 from registry.access import Access
 from registry.api.columns import by_name
@@ -25,7 +25,7 @@ from registry.api.strict import Body, Boolean, Integer, Items, Query, Text
 from registry.api.tables import field, table
 from registry.api.writing import ACCEPTED, Call, Resource, listing, operation, route
 from registry.errors import NotThere
-from scheduler.sending import NoBroker, queue, queue_after_commit
+from scheduler.sending import NoBroker, queue
 
 TOLD_AS.update({
     monitor.CycleUnknown: "not-found", history.NotKept: "gone", CannotExplain: "not-found", PolicyUnreadable: "refused",
@@ -118,14 +118,7 @@ class Cycles(Resource):
     @operation(body=DetoxCycleWished, answer=ACCEPTED, status=202)
     def create(self, call: Call) -> Mapping[str, str]:
         """Have a worker run a cycle of a policy."""
-        name = call.body["policy"]
-        if "/" in name:
-            # A path would be a file of the server's.
-            raise PolicyUnreadable("policy: give the name of a file of the policy directory, without a directory")
-        load_policy(name)
-        with transaction.atomic():
-            call.record("detox.cycle", name)
-            queue_after_commit(tasks.cycle, name, author=call.caller.name)
+        ordering.cycle(call.caller, call.body["policy"])
         return {"queued": "detox.cycle"}
 
     @operation(answer=WHOLE)
@@ -151,16 +144,7 @@ class Cycles(Resource):
     @operation(answer=ACCEPTED, status=202)
     def confirm(self, call: Call) -> Mapping[str, str]:
         """Have a worker carry out what the guard refused, with the caller as who confirms it."""
-        row = _found(call)
-        if row.state != CycleState.REFUSED:
-            raise confirming.CannotConfirm(
-                f"cycle {row.pk} is {row.state}; only one that the guard refused can be confirmed"
-            )
-        name = confirming.policy_name(row)
-        confirming.check(row.pk, load_policy(name))
-        with transaction.atomic():
-            call.record("detox.confirm", str(row))
-            queue_after_commit(tasks.cycle, name, confirms=row.pk, author=call.caller.name)
+        ordering.confirm(call.caller, _found(call))
         return {"queued": "detox.cycle"}
 
 
@@ -188,7 +172,7 @@ class Comparisons(Resource):
             name: tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
             for name, value in call.body.items()
         }
-        row = comparing.start(Question(**given), call.caller.name)
+        row = comparing.start(Question(**given), call.caller)
         # A worker that is quicker than this transaction would find no question.
         transaction.on_commit(partial(_sent, row))
         return row

@@ -14,10 +14,11 @@ from detox.models import Comparison, ComparisonState
 from detox.policies import PolicyUnreadable, policy_in_force, readable
 from dynamo_site.pages import compare_bars
 from dynamo_site.pages.detox import cycle_called
-from dynamo_site.pages.queueing import is_operator, queue, require_operator
+from dynamo_site.pages.queueing import is_operator, queue
 from dynamo_site.pages.shell import page
 from inventory.errors import InventoryError
 from inventory.policy.errors import PolicyError
+from registry.callers import caller_of
 
 _LISTS = ("quotas", "statuses", "locks", "unlocks")
 _SHOWN = 20
@@ -67,13 +68,14 @@ def _header(row: Comparison) -> dict[str, Any]:
 
 
 def _started(request: HttpRequest) -> HttpResponse:
-    author = require_operator(request, "detox")
     given = {name: request.POST.get(name, "")[:_LONGEST] for name in ("subject", "policy", "cycle", *_LISTS)}
     lists: dict[str, Any] = {name: tuple(filter(None, map(str.strip, given[name].splitlines()))) for name in _LISTS}
     number = int(given["cycle"]) if given["cycle"].isdecimal() and len(given["cycle"]) < 19 else None
     policy = given["policy"] if given["policy"].strip() else None
     try:
-        comparison = comparing.start(Question(given["subject"], policy=policy, cycle=number, **lists), author)
+        comparison = comparing.start(
+            Question(given["subject"], policy=policy, cycle=number, **lists), caller_of(request)
+        )
     except InventoryError as error:
         return _form(request, given, str(error), 400)
     try:

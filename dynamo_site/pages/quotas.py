@@ -111,7 +111,7 @@ def quotas(request: HttpRequest) -> HttpResponse:
         if form.is_valid() and form.changed:
             try:
                 return (
-                    _compared(request, snapshot, form, author)
+                    _compared(request, snapshot, form)
                     if "compare" in request.POST
                     else _set(request, form, author)
                 )
@@ -167,7 +167,7 @@ def _set(request: HttpRequest, form: QuotaForm, author: str) -> HttpResponse:
     return redirect("quotas")
 
 
-def _compared(request: HttpRequest, snapshot: Snapshot, form: QuotaForm, author: str) -> HttpResponse:
+def _compared(request: HttpRequest, snapshot: Snapshot, form: QuotaForm) -> HttpResponse:
     """A comparison for each policy in force whose partition has a quota that is changed."""
     names = definitions(snapshot)
     texts = {
@@ -178,7 +178,7 @@ def _compared(request: HttpRequest, snapshot: Snapshot, form: QuotaForm, author:
     if not questions:
         messages.error(request, "no policy is for a partition whose quotas you changed: Detox would do nothing else")
         return redirect("quotas")
-    first, *others = comparing.start_all(questions, author)
+    first, *others = comparing.start_all(questions, caller_of(request))
     try:
         queue(tasks.compare, first.pk)
     except NoBroker as error:

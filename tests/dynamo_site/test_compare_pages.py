@@ -10,12 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from detox import comparing, tasks
+from detox import comparing, ordering, tasks
 from detox.confirming import CycleRefused
 from detox.cycle import run_cycle
 from detox.models import Comparison, Cycle
 from dynamo_site.pages import compare as compare_pages
-from dynamo_site.pages import confirm as confirm_pages
 from dynamo_site.pages import quotas as quota_pages
 from inventory.models import TunedSetting
 from registry import rights
@@ -53,7 +52,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     monkeypatch.setattr(compare_pages, "queue", queue)
     monkeypatch.setattr(quota_pages, "queue", queue)
     monkeypatch.setattr(tasks, "queue", queue)
-    monkeypatch.setattr(confirm_pages, "queue", queue)
+    monkeypatch.setattr(ordering, "queue_after_commit", queue)
     return messages
 
 
