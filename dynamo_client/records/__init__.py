@@ -17,12 +17,13 @@ from dynamo_client.records.inventory import (
     Table,
 )
 from dynamo_client.records.operations import Answer, Application, Cycle, CycleSite, LogLine, Run, Server, Transfer
-from dynamo_client.records.requests import Action, Lock, Request
+from dynamo_client.records.requests import Action, ApplicationLock, Lock, Request
 
 __all__ = [
     "Action",
     "Answer",
     "Application",
+    "ApplicationLock",
     "BlockReplica",
     "Caller",
     "Cycle",

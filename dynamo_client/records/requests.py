@@ -64,3 +64,17 @@ class Lock(Record):
     locked: datetime | None = None
     expires: datetime | None = None
     unlocked: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplicationLock(Record):
+    """What stops an application (``holds``), or waits to stop it; ``expires`` None: until it is given back."""
+
+    id: int = 0
+    application: str = ""
+    user: str = ""
+    service: str = ""
+    note: str = ""
+    locked_at: datetime | None = None
+    expires: datetime | None = None
+    holds: bool = False

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import polars as pl
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 
+from inventory.snapshot import Snapshot
 from registry import locks, operating
 from registry.access import KNOWN, Access
-from registry.api.columns import by_name
+from registry.api.columns import Field, by_name
 from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Items, Moment, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere
+from registry.errors import NotThere, Refused
 from registry.models import DetoxLock
 from scheduler import applock
 from scheduler.models import ApplicationLock
 
+MOST = 10_000
+"""Locks that one call sets at most."""
 FIELDS = by_name(*of_model(
     DetoxLock, "id", "user", "service", "item", "sites", "groups", "comment", "locked", "expires", "unlocked",
     id=3, item="/Big/*/RAW", sites="T2_*",
 ))  # fmt: skip
+
+
+def _holding(_: Snapshot, rows: pl.DataFrame) -> pl.Series:
+    """Whether each lock is one of who holds its application, and does not wait for it."""
+    first: dict[str, tuple[str, str]] = {}
+    holding = set()
+    for row in applock.in_force(timezone.now()):
+        who = (row.user, row.service)
+        if first.setdefault(row.application, who) == who:
+            holding.add(row.pk)
+    return rows["id"].is_in(holding)
+
+
 HELD = by_name(
     *of_model(
         ApplicationLock, "id", "application", "user", "service", "note", "locked_at", "expires", application="detox"
-    )
-)
+    ),
+    Field("holds", "boolean", "whether this stops the application; else it waits until those before it are given back", True,
+          needs=("id",), filtered=False, derive=_holding),
+)  # fmt: skip
 
 
 @example(
@@ -49,7 +68,20 @@ class LockWished(Body):
 class LocksWished(Body):
     """Many locks."""
 
-    locks = Items(child=LockWished(), max_length=10_000)
+    locks = Items(child=LockWished(), max_length=MOST)
+
+
+@example(
+    items=["/Big/Run-v1/RAW", "/Small/Run-v1/RAW"], sites=["T2_CH_*", "T2_US_MIT"], expires="2030-01-31T12:00:00Z", comment="moved to tape"
+)  # fmt: skip
+class ManyWished(Body):
+    """A lock for each item at each of the sites; no sites: one for each item, at all sites."""
+
+    items = Items(child=Text(max_length=768), min_length=1, max_length=MOST, help_text="datasets, globs, dataset#block")
+    sites = Items(child=Text(), required=False, default=list, max_length=MOST, help_text="names or globs")
+    groups = Text(required=False, allow_blank=True, default="", help_text="name or glob")
+    expires = Moment()
+    comment = Text(max_length=4000, required=False, allow_blank=True, default="")
 
 
 @example(application="detox", note="disks are exchanged at CERN")
@@ -87,10 +119,22 @@ class Locks(Resource):
     def replace(self, call: Call) -> Mapping[str, Any]:
         """Make the caller's locks (of this service) exactly these: set them, release all others."""
         wishes = [locks.Wish(**wish) for wish in call.body["locks"]]
-        made = locks.replace(wishes, call.caller.name, call.caller.service)
-        return {
-            "results": [{"id": lock.pk, "item": lock.item, "sites": lock.sites, "groups": lock.groups} for lock in made]
-        }
+        return _listed(locks.replace(wishes, call.caller.name, call.caller.service))
+
+    @operation(body=ManyWished, answer=LockList)
+    def set_many(self, call: Call) -> Mapping[str, Any]:
+        """Set locks on many items at many sites, all of them or none; those that are there get the new expiry and comment."""
+        body = call.body
+        sites = dict.fromkeys(body["sites"] or [""])
+        items = dict.fromkeys(body["items"])
+        if len(items) * len(sites) > MOST:
+            raise Refused(
+                f"items: {len(items)} items at {len(sites)} sites are more than {MOST} locks; use globs, or ask in parts"
+            )
+        wishes = [
+            locks.Wish(item, body["expires"], site, body["groups"], body["comment"]) for item in items for site in sites
+        ]
+        return _listed(locks.set_locks(wishes, call.caller.name, call.caller.service))
 
     @operation(answer=FIELDS)
     def show(self, call: Call) -> DetoxLock:
@@ -103,6 +147,11 @@ class Locks(Resource):
         chosen = locks.existing([call.path["number"]])
         locks.release(chosen, call.caller)
         return chosen.get()
+
+
+def _listed(made: Sequence[DetoxLock]) -> Mapping[str, Any]:
+    shown = ("item", "sites", "groups", "comment", "locked", "expires", "user", "service", "unlocked")
+    return {"results": [{"id": lock.pk, **{name: getattr(lock, name) for name in shown}} for lock in made]}
 
 
 class ApplicationLocks(Resource):
@@ -135,6 +184,7 @@ class ApplicationLocks(Resource):
 _MINE, _STOP = Access(change=KNOWN), Access(change=("operator", "application"))
 urlpatterns = [
     route("locks", Locks, {"get": "list", "post": "create", "put": "replace"}, access=_MINE),
+    route("locks/many", Locks, {"post": "set_many"}, access=_MINE),
     route("locks/<int:number>", Locks, {"get": "show"}, name="v1-locks-one"),
     route("locks/<int:number>/release", Locks, {"post": "release"}, name="v1-locks-release", access=_MINE),
     route("application-locks", ApplicationLocks, {"get": "list", "post": "create"}, access=_STOP),

@@ -6,9 +6,11 @@ import io
 import json
 
 import pytest
+from django.contrib.auth.models import User
 
 from dynamo_client.command.app import EXIT_CODES
 from dynamo_client.command.reference import leaves, manual
+from registry import rights
 from testbed.processes import free_ports
 from tests.client.conftest import Answer
 from tests.registry.makers import BIG, SMALL
@@ -70,6 +72,19 @@ def test_locks_from_the_command_line(dynamo) -> None:
     assert dynamo("locks", "--all")[1].startswith(number)
     code, _, err = dynamo("lock", BIG, "--expires", "whenever")
     assert (code, "write 2027-01-31" in err) == (1, True)
+    assert dynamo("lock", BIG)[0] == 2
+    many = dynamo("lock", BIG, SMALL, "-s", "T2_A", "-s", "T2_B", "--expires", "30 days")[1]
+    assert len(many.splitlines()) == len(dynamo("locks")[1].splitlines()) == 4
+
+
+@slow
+def test_applications_are_stopped_from_the_command_line(dynamo) -> None:
+    rights.grant(User.objects.get(username="ann"), "operator", "application")
+    number, *row = dynamo("lock", "--application", "dealer", "--comment", "disks")[1].rstrip("\n").split("\t")
+    assert row[:3] == ["dealer", "holds", "ann"]
+    assert dynamo("locks", "-A", "--item", "dealer")[1].split("\t")[0] == number
+    assert dynamo("unlock", "-A", number) == (0, "", "")
+    assert dynamo("locks", "-A") == (0, "", "no application is stopped\n")
 
 
 @slow

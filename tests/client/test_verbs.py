@@ -14,9 +14,11 @@ from django.contrib.auth.models import User
 
 from dynamo_client import AsyncDynamo, Denied, Dynamo, NotThere, Refused
 from dynamo_client.calls import Call, answered
+from registry import rights
 from registry.callers import Caller
 from registry.identity import devices
 from registry.models import DeviceLogin, Injection, Request
+from scheduler import applock
 from tests.registry.makers import BIG, SITES, SMALL
 
 slow = pytest.mark.slow
@@ -118,6 +120,37 @@ def test_locks(ann: Dynamo) -> None:
 
 
 @slow
+def test_many_locks_are_set_wholly_or_not_at_all(ann: Dynamo) -> None:
+    made = ann.lock_many([BIG, SMALL], "30 days", sites=["T2_*", "T1_Tape"], comment="paper")
+    assert {(row.item, row.sites) for row in made} == {
+        (item, site) for item in (BIG, SMALL) for site in ("T2_*", "T1_Tape")
+    }
+    assert {row.id for row in ann.locks(user="ann")} == {row.id for row in made}
+    with pytest.raises(Refused, match="in the past"):
+        ann.lock_many([BIG, "/Other/*"], datetime(2020, 1, 1, tzinfo=UTC))
+    assert len(list(ann.locks())) == len(made)
+
+
+@slow
+def test_applications_are_stopped_and_waited_for(ann: Dynamo) -> None:
+    with pytest.raises(Denied):
+        ann.lock_application("dealer")
+    rights.grant(User.objects.get(username="ann"), "operator", "application")
+    assert applock.lock("detox", "bob").user == "bob"
+    held, waits = (
+        ann.lock_application("dealer", note="disks are exchanged", expires="2 hours"),
+        ann.lock_application("detox"),
+    )
+    assert (held.holds, waits.holds) == (True, False)
+    rows = [(row.application, row.user, row.note, row.holds) for row in ann.application_locks()]
+    assert rows == [
+        ("dealer", "ann", "disks are exchanged", True), ("detox", "bob", "", True), ("detox", "ann", "", False),
+    ]  # fmt: skip
+    ann.unlock_application(held.id)
+    assert list(ann.application_locks(application="dealer")) == []
+
+
+@slow
 def test_who_one_is_and_tokens(server: str, ann: Dynamo) -> None:
     me = ann.whoami()
     assert (me.user, "inventory:admin" in me.rights) == ("ann", True)
@@ -168,7 +201,7 @@ def test_the_same_verbs_awaited(server: str, token: str) -> None:
 
 @slow
 def test_a_login_that_is_approved_in_a_browser(server: str, ann: Dynamo) -> None:
-    caller = Caller(User.objects.get(username="ann"))
+    caller = Caller(User.objects.get(username="ann"), method="session")
     with Dynamo(server, token="") as nobody:
         begun = nobody.begin_login(client="dynamo on here", scopes=["registry"])
         assert begun.verification_uri.startswith(server)
