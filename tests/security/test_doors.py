@@ -18,10 +18,12 @@ from fileops.models import Subscription, file_key
 from inventory.policy import versions
 from registry import rights, tokens
 from registry.models import ApiToken, AuditRecord, CopyRequest, DetoxLock
-from scheduler.models import Application, ApplicationLock, Run
+from scheduler import sequences
+from scheduler.models import Application, ApplicationLock, Run, Sequence
 from tests.detox.store import POLICY
 
 USERS = ("nobody", "user", "operator of T2_A", "operator", "admin")
+FILE = "[SEQUENCE daily] restart\nWAIT 60\n"
 NEWER = f"# newer\n{POLICY}"
 
 
@@ -108,8 +110,17 @@ def _stopped() -> int:
     return ApplicationLock.objects.create(application="detox", user="carl").pk
 
 
+def _sequence() -> int:
+    sequences.import_text(FILE, User.objects.get(pk=_carl()))
+    return Sequence.objects.get().pk
+
+
+def _carl() -> int:
+    return User.objects.get_or_create(username="carl")[0].pk
+
+
 def _token() -> int:
-    return tokens.create(User.objects.get_or_create(username="carl")[0])[0].pk
+    return tokens.create(User.objects.get(pk=_carl()))[0].pk
 
 
 def _released(number: int) -> bool:
@@ -214,6 +225,29 @@ ACTS = {
                 "inventory/policyversion/add", name="Physics.txt", text=POLICY, based_on=2, comment="because"
             ),
         },
+    ),
+    "start a sequence": Act(
+        _sequence, lambda number: Sequence.objects.get(pk=number).enabled, _ALL,
+        {
+            "page": lambda by, number: by.page("sequences/control", name="daily", action="start"),
+            "api": lambda by, number: by.api("sequences/daily/start"),
+            "admin": lambda by, number: by.action("scheduler/sequence", "start_selected", number),
+        },
+    ),
+    "take in sequences": Act(
+        lambda: 0, lambda number: Sequence.objects.filter(name="daily").exists(), _ALL,
+        {"page": lambda by, number: by.page("sequences", text=FILE), "api": lambda by, number: by.api("sequences", text=FILE)},
+    ),
+    "grant a role": Act(
+        _carl, lambda number: rights.has(User.objects.get(pk=number), "operator", "detox", site="T2_A"), _ADMIN,
+        {
+            "page": lambda by, number: by.page(f"users/{number}", role="operator", target="detox", sites="T2_*", groups=""),
+            "api": lambda by, number: by.api("rights", user="carl", role="operator", target="detox", sites="T2_*"),
+        },
+    ),
+    "make a token": Act(
+        lambda: ApiToken.objects.count(), lambda number: ApiToken.objects.count() > number, USERS[1:],
+        {"page": lambda by, number: by.page("account", days=30, service="x"), "api": lambda by, number: by.api("tokens", days=30)},
     ),
     "revoke another's token": Act(
         _token, lambda number: ApiToken.objects.get(pk=number).revoked is not None, (),
