@@ -25,6 +25,12 @@ class ProgramRefused(InventoryError):
     """A program, its arguments or a sequence cannot be taken as given; the text says why."""
 
 
+class TooManyPrograms(ProgramRefused):
+    """As many programs wait as may, of this user or of all; ``retry_after`` seconds later there may be room."""
+
+    retry_after = 60
+
+
 class ProgramNotFound(InventoryError):
     """There is no such program, or it is not below an allowed directory."""
 

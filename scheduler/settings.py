@@ -26,7 +26,7 @@ class SchedulerSettings:
     ``keep_done_days``: jobs that were done already after this, for some are done every few seconds.
 
     ``programs``: so many of users' programs go on at a time. ``user_programs``: so many of them of one user;
-    ``user_queue``: so many more of one user wait at most. ``program_bytes``: largest program.
+    ``user_queue``: so many more of one user wait at most, ``program_queue``: of all users. ``program_bytes``: largest program.
     ``program_seconds``: a program takes no longer unless its user or step says otherwise;
     ``longest_program_seconds``: whatever these say. ``program_memory``: bytes for all of its processes together.
     ``program_processes``: so many at most, threads included. ``program_cpu_seconds``: CPU time of each of them.
@@ -49,6 +49,7 @@ class SchedulerSettings:
     programs: int = 4
     user_programs: int = 3
     user_queue: int = 100
+    program_queue: int = 1000
     program_bytes: int = 1024**2
     program_seconds: float = 3600.0
     longest_program_seconds: float = 7 * 86400.0

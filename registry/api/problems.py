@@ -54,7 +54,7 @@ KINDS: dict[str, Kind] = {
     "too-large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large", "The body is larger than this resource takes; send it in parts."),
     "unsupported-media-type": Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "Bodies are JSON (`application/json`), plain or as gzip."),
     "key-reused": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "Idempotency key reused", "The key was sent before with another request; take a new key for each."),
-    "too-many-calls": Kind(HTTPStatus.TOO_MANY_REQUESTS, "Too many calls", "More calls than allowed; the header Retry-After tells when to go on."),
+    "too-many-calls": Kind(HTTPStatus.TOO_MANY_REQUESTS, "Too many calls", "More calls than allowed, or more programs that wait; the header Retry-After tells when to go on."),
     "failed": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Failed", "The server failed; its log tells why."),
     "busy": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Cannot be done now", "A part that is needed is away or busy; the header Retry-After tells when to try again."),
 }  # fmt: skip

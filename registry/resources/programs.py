@@ -25,10 +25,17 @@ from registry.api.strict import Body, Boolean, Choice, Integer, Items, Number, Q
 from registry.api.writing import Call, Resource, listing, operation, route
 from registry.errors import NotThere
 from scheduler import applications, sequences
-from scheduler.errors import ProgramNotAuthorised, ProgramNotFound, ProgramRefused
+from scheduler.errors import ProgramNotAuthorised, ProgramNotFound, ProgramRefused, TooManyPrograms
 from scheduler.models import Application, Level, Sequence
 
-TOLD_AS.update({ProgramRefused: "refused", ProgramNotFound: "refused", ProgramNotAuthorised: "denied"})
+TOLD_AS.update(
+    {
+        TooManyPrograms: "too-many-calls",
+        ProgramRefused: "refused",
+        ProgramNotFound: "refused",
+        ProgramNotAuthorised: "denied",
+    }
+)
 _LARGEST_LOG = 1024 * 1024
 FIELDS = by_name(*of_model(
     Application, "id", "title", "author", "level", "path", "sha256", "arguments", "limit", "state", "step", "run", "job", "queued_at",

@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from scheduler import applock
-from scheduler.errors import ProgramRefused
+from scheduler.errors import TooManyPrograms
 from scheduler.models import Application, State
 from scheduler.settings import scheduler_settings
 
@@ -51,11 +51,16 @@ def _waiting(without: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def require_room(author: str) -> None:
-    """Raise ProgramRefused when as many of ``author``'s programs wait as may."""
-    most = scheduler_settings().user_queue
-    if Application.objects.filter(author=author, state=State.NEW).count() >= most:
-        raise ProgramRefused(
-            f"{most} programs of {author} wait already (scheduler.user_queue); try again when some have begun, or end some"
+    """Raise TooManyPrograms when as many of ``author``'s programs, or of all users', wait as may."""
+    settings, waiting = scheduler_settings(), Application.objects.filter(state=State.NEW)
+    if waiting.filter(author=author).count() >= settings.user_queue:
+        raise TooManyPrograms(
+            f"{settings.user_queue} programs of {author} wait already (scheduler.user_queue); try again when some have begun, "
+            "or end some"
+        )
+    if waiting.count() >= settings.program_queue:
+        raise TooManyPrograms(
+            f"{settings.program_queue} programs wait already (scheduler.program_queue); try again when some have begun"
         )
 
 

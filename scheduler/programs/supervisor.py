@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scheduler.programs import confinement, usage
+from scheduler.programs.memory import MemoryGroup
 
 _LOOK_SECONDS, _DISK_LOOKS = 0.2, 5
 _NOT_STARTED = 127
@@ -41,15 +42,22 @@ def main() -> int:
     first = _First(order, own=own, apart=apart)
     # The worker's environment is a file, too, in the machine's /proc.
     hidden, landlock = covered and first.alone, confinement.landlock_version() > 0
-    measures = {"namespaces": own, "hidden": hidden, "account": apart, "landlock": landlock}
+    group = MemoryGroup(os.getpid(), order["memory"])
+    measures = {
+        "namespaces": own, "hidden": hidden, "account": apart, "landlock": landlock, "memory group": group.add(first.number),
+    }  # fmt: skip
     tell.write(json.dumps({"measures": measures}) + "\n")
     if not (apart or (hidden and landlock)) and not order["unconfined"]:
         tell.write(json.dumps({"refused": _REFUSED}) + "\n")
         _end_all()
+        group.remove()
         return 1
     if apart:
         os.chown(order["work"], order["account"], order["account"])
     status, reason = _supervised(order, first, own=own)
+    if group.exceeded():
+        reason = reason or f"its processes used more than {order['memory']} bytes of memory"
+    group.remove()
     tell.write(json.dumps({"status": status, "reason": reason}) + "\n")
     return 0
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from scheduler import applications, applock
-from scheduler.errors import ProgramNotAuthorised, ProgramNotFound, ProgramRefused
+from scheduler.errors import ProgramNotAuthorised, ProgramNotFound, ProgramRefused, TooManyPrograms
 from scheduler.models import Application, Level, Run, State
 from scheduler.programs import authorised, files, workplace
 from scheduler.programs.log import Part
@@ -174,6 +174,9 @@ def test_one_user_takes_neither_all_places_nor_the_whole_queue(places, tune, emp
     with pytest.raises(ProgramRefused, match="4 programs of alice wait already"):
         submit()
     others = applications.submit("bob", content=TEXT)
+    tune(program_queue=5)
+    with pytest.raises(TooManyPrograms, match="5 programs wait already"):
+        applications.submit("carl", content=TEXT)
     assert dispatch() == 3
     assert [Application.objects.get(pk=row.pk).state for row in (*rows, others)] == [
         State.ASSIGNED, State.ASSIGNED, State.NEW, State.NEW, State.ASSIGNED,
