@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from fileops import release, reports
+from fileops import rate_resources, release, reports
 from fileops.lifecycle import ImpossibleTransition, Reason, State
 from fileops.models import Attempt, Operation, Subscription
 from registry.access import Access
@@ -150,6 +150,7 @@ def _found(call: Call, **more: Any) -> Subscription:
 
 _OPERATE = Access(change=("operator", "fileops"), target="fileops", within=True)
 urlpatterns = [
+    *rate_resources.urlpatterns,
     *(
         pattern
         for name, resource in (("transfers", Transfers), ("deletions", Deletions))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -17,37 +16,19 @@ from detox.asking import Question
 from detox.policies import readable
 from dynamo_site.pages.acting import EXPECTED, text_of
 from dynamo_site.pages.overview import OCCUPANCY
-from dynamo_site.pages.queueing import NoBroker, is_operator, queue, require_operator
+from dynamo_site.pages.queueing import NoBroker, is_operator, queue
 from dynamo_site.pages.shell import page
 from inventory import client
-from inventory.entering import TB, quota_bytes
+from inventory.entering import quota_bytes
 from inventory.errors import ChangeRefused
 from inventory.partitions import definitions, simple_parts
-from inventory.policy.model import Condition
 from inventory.snapshot import Snapshot
-from registry import audit
+from registry import quotas as quota_desk
 from registry.callers import caller_of
-from registry.settings import registry_settings
-from scheduler import runs
+from registry.quotas import TARGET, Wish, written
 
-_TARGET = "inventory"
 _MOST = 5000
 """Cells of the table; an installation with more sets them with the command."""
-
-
-@dataclass(frozen=True)
-class Changed:
-    """A quota as somebody wants it: bytes, negative for no limit; ``text`` as it was written."""
-
-    site: str
-    partition: str
-    quota: int
-    text: str
-
-
-def written(quota: int) -> str:
-    """Bytes as TB, as people write quotas; "none" for no limit."""
-    return "none" if quota < 0 else f"{quota / TB:.12f}".rstrip("0").rstrip(".")
 
 
 class QuotaForm(forms.Form):
@@ -73,7 +54,7 @@ class QuotaForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """What differs from what was shown is what is wanted; what somebody else has changed meanwhile is not overwritten."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
-        self.changed: list[Changed] = []
+        self.changed: list[Wish] = []
         for name, (site, partition) in self.places.items():
             text, was = given.get(name, ""), given.get(name.replace("quota", "was"), "")
             if not text or text == was:
@@ -84,7 +65,7 @@ class QuotaForm(forms.Form):
                 self.add_error(name, f"it is {written(self.quotas[site, partition])} meanwhile; it was {was}")
                 continue
             try:
-                self.changed.append(Changed(site, partition, quota_bytes(text), text))
+                self.changed.append(Wish(site, partition, quota_bytes(text), self.quotas[site, partition]))
             except ChangeRefused as error:
                 self.add_error(name, "; ".join(problem.what for problem in error.problems))
         return given
@@ -103,18 +84,13 @@ class QuotaForm(forms.Form):
 def quotas(request: HttpRequest) -> HttpResponse:
     """The table; sent by an operator of the inventory, what was changed in it is set, or compared with what is."""
     snapshot = client.snapshot()
-    known, partitions = _quotas(snapshot)
-    may_edit = is_operator(request, _TARGET) and len(known) <= _MOST
+    known, partitions = quota_desk.known(snapshot), quota_desk.partitions(snapshot)
+    may_edit = is_operator(request, TARGET) and len(known) <= _MOST
     form = QuotaForm(known, request.POST if request.method == "POST" else None, may_edit=may_edit)
     if request.method == "POST":
-        author = require_operator(request, _TARGET)
         if form.is_valid() and form.changed:
             try:
-                return (
-                    _compared(request, snapshot, form)
-                    if "compare" in request.POST
-                    else _set(request, form, author)
-                )
+                return _compared(request, snapshot, form) if "compare" in request.POST else _set(request, form)
             except EXPECTED as error:
                 form.add_error(None, text_of(error))
         elif not form.errors:
@@ -132,38 +108,10 @@ def quotas(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
 
 
-def _quotas(snapshot: Snapshot) -> tuple[dict[tuple[str, str], int], list[str]]:
-    """Bytes by site and simple partition, and the partitions."""
-    names = sorted(name for name, meaning in definitions(snapshot).items() if isinstance(meaning, Condition))
-    set_ones = snapshot.named("quotas").join(
-        snapshot.table("partitions").select("partition_id", partition="name"), on="partition_id"
-    )
-    known = {
-        (site, partition): quota
-        for site, partition, quota in set_ones.select("site", "partition", "quota").collect().iter_rows()
-    }
-    sites = snapshot.frame("sites")["name"].sort()
-    return {(site, name): known.get((site, name), 0) for site in sites for name in names}, names
-
-
-def _set(request: HttpRequest, form: QuotaForm, author: str) -> HttpResponse:
-    """One change set, in a turn that is waited for no longer than a person does."""
-    rows = [{"site": one.site, "partition": one.partition, "quota": one.quota} for one in form.changed]
-    with runs.writer(
-        "quotas", {"changed": len(rows)}, author, wait=registry_settings().sync_wait, service="web"
-    ) as run:
-        run.commit(run.changes().put("quotas", rows))
-    # Not in one transaction: the inventory's server writes to the same database meanwhile.
-    changes = [
-        (
-            f"quota of {one.partition} at {one.site}",
-            {"TB": written(form.quotas[one.site, one.partition])},
-            {"TB": one.text},
-        )
-        for one in form.changed
-    ]
-    audit.record_many(caller_of(request), "quota.set", changes)
-    messages.success(request, f"{len(rows)} quota{'s' if len(rows) != 1 else ''} set.")
+def _set(request: HttpRequest, form: QuotaForm) -> HttpResponse:
+    number = len(form.changed)
+    quota_desk.set_quotas(caller_of(request), form.changed, service="web")
+    messages.success(request, f"{number} quota{'s' if number != 1 else ''} set.")
     return redirect("quotas")
 
 
@@ -190,7 +138,7 @@ def _compared(request: HttpRequest, snapshot: Snapshot, form: QuotaForm) -> Http
 
 
 def wanted_of(
-    parts: tuple[str, ...], quotas: dict[tuple[str, str], int], changed: list[Changed]
+    parts: tuple[str, ...], quotas: dict[tuple[str, str], int], changed: list[Wish]
 ) -> tuple[str, ...]:  # fmt: skip
     """``SITE=TB`` of a partition that consists of ``parts``, for the sites where one of them is changed: the sum of all. Pure."""
     after = quotas | {(one.site, one.partition): one.quota for one in changed}

@@ -16,13 +16,28 @@ from registry.resources import (
     people,
     policies,
     programs,
+    quotas,
     requests,
+    rules,
     runs,
     sources,
 )
 
 urlpatterns: list[URLPattern] = [
     pattern
-    for module in (requests, injections, locks, runs, policies, sources, people, devices, oversight, programs)
+    for module in (
+        requests,
+        injections,
+        locks,
+        runs,
+        policies,
+        sources,
+        people,
+        devices,
+        oversight,
+        programs,
+        quotas,
+        rules,
+    )
     for pattern in module.urlpatterns
 ]

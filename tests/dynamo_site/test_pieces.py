@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dynamo_site.pages.keeping import Kept
-from dynamo_site.pages.quotas import Changed, wanted_of, written
+from dynamo_site.pages.quotas import wanted_of
+from registry.quotas import Wish, written
 
 
 def test_what_many_ask_for_is_made_once(settings: Any) -> None:
@@ -45,6 +46,6 @@ def test_quotas_in_words(quota: int, text: str) -> None:
 
 def test_the_quota_of_a_union_is_the_sum_of_its_parts_as_they_would_be() -> None:
     quotas = {("A", "x"): 10**12, ("A", "y"): 2 * 10**12, ("B", "x"): 10**12, ("B", "y"): 0, ("A", "z"): 5}
-    changed = [Changed("A", "x", 3 * 10**12, "3"), Changed("B", "y", -1, "none"), Changed("A", "z", 7, "7")]
+    changed = [Wish("A", "x", 3 * 10**12), Wish("B", "y", -1), Wish("A", "z", 7)]
     assert wanted_of(("x", "y"), quotas, changed) == ("A=5", "B=none")
     assert wanted_of(("other",), quotas, changed) == ()

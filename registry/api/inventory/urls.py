@@ -30,7 +30,6 @@ RESOURCES: list[URLPattern] = [
     route("groups/<str:name>", sites.OneGroup, _OBJECT, name="v1-group"),
     route("partitions", sites.Partitions, _LIST),
     route("partitions/<str:name>", sites.OnePartition, _OBJECT, name="v1-partition"),
-    route("quotas", sites.Quotas, _LIST),
     route("statistics/size", statistics.Sizes, _LIST),
     route("statistics/replication", statistics.Replications, _LIST),
     route("statistics/usage", statistics.Usages, _LIST),
