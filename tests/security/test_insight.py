@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from registry import rights
+from registry import rights, tokens
 from scheduler import sequences
 from scheduler.models import Application, Job, SequenceStep, State
 from scheduler.programs import files
@@ -78,3 +78,13 @@ def test_arguments_that_are_wrong_are_not_told_to_the_log() -> None:
     with pytest.raises(ArgumentsWrong) as told:
         words(f"'{SECRET}")
     assert SECRET not in str(told.value)
+
+
+def test_too_many_waiting_programs_are_told_with_when_to_try_again(settings, tmp_path, redis_url, monkeypatch) -> None:
+    settings.APPLICATION_DIR = tmp_path
+    monkeypatch.setenv("DYNAMO_SCHEDULER_USER_QUEUE", "0")
+    headers = {"authorization": f"Bearer {tokens.create(User.objects.create_user('ann'))[1]}"}
+    body = {"title": "x", "content": "cHJpbnQoMSkK"}
+    answer = Client().post("/api/v1/applications", body, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer["Retry-After"]) == (429, "60")
+    assert "wait already" in answer.json()["detail"] and not Application.objects.exists()
