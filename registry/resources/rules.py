@@ -84,7 +84,7 @@ class Rules(Resource):
         return _saved(call, _found(call))
 
     @operation()
-    def delete(self, call: Call) -> None:
+    def remove(self, call: Call) -> None:
         """Remove a rule."""
         with transaction.atomic():
             _found(call).delete()
@@ -115,7 +115,7 @@ _OPERATE = Access(change=("operator", "registry"))
 urlpatterns = [
     route("approval-rules", Rules, {"get": "list", "post": "create"}, access=_OPERATE),
     route(
-        "approval-rules/<int:number>", Rules, {"get": "show", "patch": "change", "delete": "delete"}, name="v1-approval-rules-one",
+        "approval-rules/<int:number>", Rules, {"get": "show", "patch": "change", "delete": "remove"}, name="v1-approval-rules-one",
         access=_OPERATE,
     ),
 ]  # fmt: skip
