@@ -10,7 +10,7 @@ import polars as pl
 from django.db import transaction
 from django.db.models import QuerySet
 
-from detox import comparing, confirming, explain, history, monitor, ordering, tasks
+from detox import comparing, confirming, explain, history, line_resources, monitor, ordering, tasks
 from detox.asking import Question
 from detox.given import CannotExplain
 from detox.models import Comparison, Cycle, CycleSite
@@ -204,6 +204,7 @@ def _found(call: Call) -> Cycle:
 
 _OPERATE = Access(change=("operator", "detox"), target="detox")
 urlpatterns = [
+    *line_resources.urlpatterns,
     route("detox/cycles", Cycles, {"get": "list", "post": "create"}, access=_OPERATE),
     route("detox/cycles/<int:number>", Cycles, {"get": "show"}, name="v1-detox-cycles-one"),
     *(

@@ -1,4 +1,4 @@
-"""``dynamo detox cycles | show | explain | simulate``."""
+"""``dynamo detox cycles | show | lines | explain | simulate``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dynamo_client.command import story
-from dynamo_client.command.inventory import Newest
+from dynamo_client.command.inventory import Limit, Newest
 from dynamo_client.command.options import Desk, command
 from dynamo_client.command.output import Column, raw_column
 from dynamo_client.command.text import Volume
@@ -38,13 +38,19 @@ _CHANGED_DATASETS = (
     Column("Less", lambda row: Volume(row.raw["less"])), Column("Sites", lambda row: row.raw["num_sites"]),
     Column("Blocks", lambda row: row.raw["num_blocks"]),
 )  # fmt: skip
+_PERIOD = raw_column("period")
+_LINES = (
+    Column("Policy", lambda row: row.raw["policy"]), Column("Line", lambda row: row.raw["line"]),
+    Column("Cycles", lambda row: row.raw["cycles"]), Column("Protected", lambda row: Volume(row.raw["protected"])),
+    Column("Kept", lambda row: Volume(row.raw["kept"])), Column("Deleted", lambda row: Volume(row.raw["deleted"])),
+)  # fmt: skip
 _DECISIONS = tuple(map(raw_column, ("site", "dataset", "decision", "line", "num_blocks", "size")))
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="See what Detox deleted and why, and what another policy would do.")
-    for function in (cycles, show, explain, simulate):
+    for function in (cycles, show, lines, explain, simulate):
         command(group)(function)
     app.add_typer(group, name="detox", rich_help_panel="Detox")
 
@@ -82,6 +88,26 @@ def show(
     if not desk.out.form and desk.out.terminal:
         desk.out.one(cycle, _CYCLES)
     desk.out.rows(desk.dynamo.cycle_sites(cycle.id), _SITES, f"cycle {cycle.id} looked at no site")
+
+
+def lines(
+    desk: Desk,
+    partition: Annotated[str, typer.Argument(help="Name of the partition.")],
+    since: Annotated[str | None, typer.Option(help="Cycles begun from then on, e.g. `1 year ago`.")] = None,
+    until: Annotated[str | None, typer.Option(help="Cycles begun before then.")] = None,
+    by: Annotated[str | None, typer.Option(help="`site`: for each site apart.")] = None,
+    per: Annotated[str | None, typer.Option(help="For each `day`, `week`, `month` or `year` apart.")] = None,
+    limit: Limit = None,
+) -> None:
+    """Tell which line of the policies has protected, kept and deleted how much over many cycles; the largest first.
+
+    Example:
+
+        dynamo detox lines Physics --since '1 year ago'
+    """
+    found = desk.dynamo.policy_lines(partition, since=since, until=until, by=by, per=per)
+    where = [column for column, asked in ((_PERIOD, per), (raw_column("site"), by)) if asked]
+    desk.out.rows(found, [*where, *_LINES], "no line did anything")
 
 
 def explain(

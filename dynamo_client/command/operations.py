@@ -1,4 +1,4 @@
-"""``dynamo transfers | held | servers``: file operations under way and held, and the servers."""
+"""``dynamo transfers | rates | held | servers``: file operations under way and held, and the servers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ _TRANSFERS = (
 _DELETIONS = tuple(
     Column("Site", column.value) if column.title == "To" else column for column in _TRANSFERS if column.title != "From"
 )
+_RATES = (
+    Column("Time", lambda row: row.raw["time"]), Column("Of", lambda row: row.raw["entity"]), Column("Files", lambda row: row.raw["files"]),
+    Column("Bytes", lambda row: Volume(row.raw["bytes"])), Column("Failed", lambda row: row.raw["failed"]),
+)  # fmt: skip
 _ENDED = ["done", "cancelled"]
 _HELD = (*_TRANSFERS[:2], Column("Reason", lambda row: row.reason), *_TRANSFERS[2:])
 _SERVERS = (
@@ -29,7 +33,7 @@ _SERVERS = (
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for function in (transfers, held, servers):
+    for function in (transfers, rates, held, servers):
         command(app, rich_help_panel="Operations")(function)
 
 
@@ -56,6 +60,27 @@ def transfers(
         desk.out.rows(desk.dynamo.deletions(site=site, **chosen), _DELETIONS, "no deletions")
         return
     desk.out.rows(desk.dynamo.transfers(site=site, source=source, **chosen), _TRANSFERS, "no transfers")
+
+
+def rates(
+    desk: Desk,
+    since: Annotated[str | None, typer.Option(help="From then on, e.g. `2 days ago` (a day ago).")] = None,
+    until: Annotated[str | None, typer.Option(help="Until then (now).")] = None,
+    step: Annotated[str, typer.Option(help="For each `minute`, `hour` or `day`.")] = "hour",
+    by: Annotated[str, typer.Option(help="For each `destination`, `source` or `link`.")] = "destination",
+    deletions: Annotated[bool, typer.Option("--deletions", "-D", help="Deletions of files instead of copies.")] = False,
+    limit: Limit = None,
+) -> None:
+    """Tell how many files and bytes were copied (or deleted) over time, and how many attempts failed.
+
+    Example:
+
+        dynamo rates --since '7 days ago' --step day --by link --csv
+    """
+    kind = "deletion" if deletions else "copy"
+    desk.out.rows(
+        desk.dynamo.rates(kind, since=since, until=until, step=step, by=by), _RATES, "nothing ended in that time"
+    )
 
 
 def held(

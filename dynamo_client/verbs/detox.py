@@ -38,6 +38,11 @@ class DetoxVerbs(Base):
         """Decisions of a cycle by dataset, site, …"""
         yield from listed(self.session, Answer, f"detox/cycles/{number}/decisions", filters)
 
+    @listing
+    def policy_lines(self, /, partition: str, **filters: Any) -> Rows[Answer]:
+        """What each line of the policies protected, kept and deleted in cycles of a partition: ``since``, ``until``, ``by="site"``, ``per="month"`` …"""
+        yield from listed(self.session, Answer, "detox/lines", {"partition": partition, **filters})
+
     @verb
     def explain(self, number: int, dataset: str, site: str | None = None) -> Steps[Answer]:
         """Why a cycle decided as it did about a dataset: each predicate with its value, and what would turn the decision."""

@@ -64,6 +64,15 @@ class InventoryVerbs(Base):
         """Every partition at every site, with how much of its quota is used; by ``site``, ``partition`` …"""
         yield from listed(self.session, Quota, "quotas", filters)
 
+    @verb
+    def set_quotas(self, quotas: Iterable[Mapping[str, Any]]) -> Steps[int]:
+        """Set quotas, all or none: ``site``, ``partition``, ``quota`` (bytes; -1: no limit), and ``before``, what it has to be now.
+
+        The inventory's version with them.
+        """
+        call = Call("PATCH", "quotas", json={"quotas": [dict(quota) for quota in quotas]})
+        return int((yield from answered(self.session, call))["version"])
+
     @listing
     def statistics(self, /, statistic: str = "size", **question: Any) -> Rows[Statistic]:
         """``size``, ``replication`` or ``usage``, by ``list_by``; further keywords choose (``data_type="mc"``)."""

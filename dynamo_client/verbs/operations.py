@@ -8,8 +8,10 @@ from dynamo_client.decoding import records
 from dynamo_client.descriptors import listing, verb
 from dynamo_client.effects import Rows, Steps
 from dynamo_client.paging import listed
-from dynamo_client.records import Server, Transfer
+from dynamo_client.records import Answer, Server, Transfer
 from dynamo_client.verbs.base import Base
+
+_RATES = {"copy": "transfers", "deletion": "deletions"}
 
 
 class OperationVerbs(Base):
@@ -29,6 +31,11 @@ class OperationVerbs(Base):
     def held(self, /, **filters: Any) -> Rows[Transfer]:
         """Copies and deletions that wait for an operator, by site, reason …"""
         yield from listed(self.session, Transfer, "held", filters)
+
+    @listing
+    def rates(self, /, kind: str = "copy", **filters: Any) -> Rows[Answer]:
+        """Files and bytes over time of "copy" or "deletion": ``since``, ``until``, ``step="day"``, ``by="link"``, ``entity`` …"""
+        yield from listed(self.session, Answer, f"{_RATES[kind]}/rates", filters)
 
     @verb
     def servers(self) -> Steps[list[Server]]:

@@ -179,6 +179,8 @@ def column(
     declared = _declared(model, path)
     kind = _kind(declared)
     choices = tuple(str(value) for value, _ in declared.choices or ()) if kind == "choice" else ()
+    if choices and declared.blank and "" not in choices:
+        choices = (*choices, "")
     if example is None and not declared.null:
         example = choices[0] if choices else _EXAMPLES.get(path, _EXAMPLE_OF[kind])
     says = description or str(declared.help_text or declared.verbose_name)

@@ -173,14 +173,14 @@ class _Requests(Resource):
     @operation(answer=FIELDS)
     def show(self, call: Call) -> Request | Response:
         """One request, also one that ended long ago."""
-        row, kept = self._row(call)
-        return row or Response(_shown(kept))
+        found, archived = self._anywhere(call)
+        return Response(_shown(found)) if archived else found
 
     @listing(ACTIONS)
     def actions(self, call: Call) -> QuerySet[RequestAction] | Joined:
         """What an activated request comes to, by item and site; of one that ended long ago they are counted from 1."""
-        row, kept = self._row(call)
-        return row.actions.all() if row else Joined(RequestAction.objects.none(), partial(_actions, kept))
+        found, archived = self._anywhere(call)
+        return Joined(RequestAction.objects.none(), partial(_actions, found)) if archived else found.actions.all()
 
     @operation(answer=FIELDS)
     def cancel(self, call: Call) -> Request:
@@ -212,24 +212,22 @@ class _Requests(Resource):
         return found
 
     def _found(self, call: Call) -> Request:
-        row, _ = self._row(call)
-        if row is None:
-            raise Conflict(
-                f"{self.kind} request {call.path['number']} ended long ago and is archived: it stays as it is"
-            )
-        return row
+        """One that can change."""
+        found, archived = self._anywhere(call)
+        if archived:
+            raise Conflict(f"{found} ended long ago and is archived: it stays as it is")
+        return found
 
-    def _row(self, call: Call) -> tuple[Request, None] | tuple[None, Request]:
-        """The request, or as it was archived."""
+    def _anywhere(self, call: Call) -> tuple[Request, bool]:
+        """The request, and whether it is archived."""
         number = call.path["number"]
         # In this order: what leaves the database meanwhile is in the archive by then.
         row = Request.objects.filter(kind=self.kind, pk=number).first()
-        if row is not None:
-            return row, None
-        kept = archive.one(number, self.kind)
-        if kept is None:
+        kept = archive.one(number, self.kind) if row is None else None
+        found = row or kept
+        if found is None:
             raise NotThere(f"there is no {self.kind} request {number}")
-        return None, kept
+        return found, row is None
 
     def _made(self, call: Call, row: Request) -> Response:
         return call.made(row_of(row, FIELDS), f"/api/v1/{self.address}/{row.pk}", new=row.count == 1)

@@ -47,6 +47,21 @@ def queued() -> list[dict]:
     return [json.loads(message) for message in connect().lrange(QUEUE, 0, -1)]
 
 
+def test_lines_tell_what_they_did_over_cycles(cycle, nobody):
+    def lines(**query):
+        return nobody.get("detox/lines", {"partition": "Physics", **query}).json()["results"]
+
+    assert sum(row["deleted"] for row in lines()) == int(monitor.deletions(cycle)["size"].sum())
+    assert {(row["cycles"], row["policy"], row["period"], row["site"]) for row in lines()} == {
+        (1, "Physics.txt", None, None)
+    }
+    assert {row["site"] for row in lines(by="site", deleted__gt=0)} == set(monitor.deletions(cycle)["site"])
+    assert {row["period"] for row in lines(per="year")} == {f"{cycle.started:%Y}-01-01"}
+    problem(nobody.get("detox/lines", {"partition": "Nothing"}), 404, "not-found")
+    for wrong in ({}, {"partition": "Physics", "by": "colour"}, {"partition": "Physics", "per": "hour"}):
+        problem(nobody.get("detox/lines", wrong), 400, "invalid")
+
+
 def test_a_cycle_tells_what_it_decided_and_why(cycle, nobody):
     decisions = nobody.get(
         f"detox/cycles/{cycle.pk}/decisions", {"site": "T2_A", "decision": "deleted", "order": "dataset"}

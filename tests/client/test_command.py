@@ -18,8 +18,8 @@ from tests.registry.makers import BIG, SMALL
 slow = pytest.mark.slow
 VERBS = (
     "whoami", "inject", "invalidate", "datasets", "replicas", "request copy", "request delete", "request list", "request show",
-    "request cancel", "request watch", "lock", "unlock", "locks", "detox cycles", "detox show", "detox explain", "detox simulate",
-    "transfers", "held", "sites", "stats", "query", "run", "runs", "servers", "lfn2pfn", "token list", "token create",
+    "request cancel", "request watch", "lock", "unlock", "locks", "detox cycles", "detox show", "detox lines", "detox explain", "detox simulate",
+    "transfers", "rates", "held", "sites", "stats", "query", "run", "runs", "servers", "lfn2pfn", "token list", "token create",
     "token revoke", "token login", "token logout",
 )  # fmt: skip
 

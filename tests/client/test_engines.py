@@ -63,6 +63,9 @@ def test_cycles_and_what_they_did(olga: Command, cycle: Cycle) -> None:
     rows = {row.split("\t")[0]: row.split("\t") for row in olga("detox", "show")[1].splitlines()}
     assert (rows["T2_A"][1], int(rows["T2_A"][7])) == ("committed", 6 * store.TB)
     assert len(json.loads(olga("detox", "show", str(cycle.pk), "--json")[1])) == 2
+    lines = json.loads(olga("detox", "lines", "Physics", "--by", "site", "--json")[1])
+    assert sum(row["deleted"] for row in lines if row["site"] == "T2_A") == 6 * store.TB
+    assert olga("rates", "--deletions") == (0, "", "nothing ended in that time\n")
     assert olga("detox", "show", "999")[0] == 1
     assert olga("detox", "show", "--partition", "Express")[2] == "dynamo: there is no cycle of Express\n"
 

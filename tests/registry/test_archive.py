@@ -7,10 +7,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from inventory.errors import InventoryError
-from registry import archive, placing, polling, requests
+from registry import archive, placing, polling, requests, tokens
 from registry.asking import Asker, Wanted
 from registry.models import Request, RequestArchive
 from registry.polling import Question
@@ -108,6 +109,10 @@ def test_actions_of_an_archived_request_are_shown_and_nothing_about_it_changes(c
     archive.move_old(timezone.now() + YEARS)
     assert client.get(address).json()["results"] == [{**before, "id": 1}]
     assert client.get(f"{address}?status=failed").json()["results"] == []
+    user = User.objects.create_user("ann")
+    headers = {"authorization": f"Bearer {tokens.create(user)[1]}"}
+    refused = client.post(f"/api/v1/copy-requests/{done.pk}/cancel", headers=headers)
+    assert (refused.status_code, "archived" in refused.json()["detail"]) == (409, True)
 
 
 def test_all_filters_find_what_is_archived() -> None:

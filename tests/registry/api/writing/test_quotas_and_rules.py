@@ -68,6 +68,10 @@ def test_rules_are_kept_by_operators_and_decide(operator, ann, nobody) -> None:
     assert ann.post("copy-requests", asked).json()["status"] == "waiting"
     changed = operator.send("PATCH", address, {"enabled": False})
     assert (changed.status_code, changed.json()["enabled"], changed.json()["sites"]) == (200, False, "T2_*")
+    assert [
+        row["name"] for row in nobody.get("approval-rules", {"kind": "copy", "order": "order"}).json()["results"]
+    ] == ["large"]
+    assert nobody.get("approval-rules", {"kind": ""}).json()["results"] == []
     assert nobody.get("approval-rules", {"enabled": "true"}).json()["results"] == []
     assert operator.send("DELETE", address).status_code == 204
     problem(nobody.get(address), 404, "not-found")

@@ -1,0 +1,66 @@
+"""``/api/v1/detox/lines``: which line of the policies has protected, kept and deleted how much over many cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from detox.line_history import read
+from detox.lines import PERIODS
+from registry.api import asked as asking
+from registry.api.columns import by_name
+from registry.api.tables import field, table
+from registry.api.writing import Call, Resource, route
+
+_REPLICAS = "dataset replicas, likewise"
+FIELDS = by_name(
+    field("period", "text", "first day of the period, where `per` asks for periods", "2030-01-01", nullable=True),
+    field("policy", "text", "file of the policy", "Physics.txt"), field("line", "text", "the line", "Dismiss site.status == READY"),
+    field("site", "text", "where `by` asks for sites", "T2_CH_CERN", nullable=True),
+    field("cycles", "integer", "cycles that had the line", 12),
+    field("first", "time", "begin of the first of them"), field("last", "time", "begin of the last of them"),
+    field("protected", "integer", "the mean over these cycles", 10**12, unit="bytes"),
+    field("kept", "integer", "the mean over these cycles", 10**12, unit="bytes"),
+    field("deleted", "integer", "in all of them", 10**12, unit="bytes"),
+    *(field(f"num_{name}", "integer", _REPLICAS, 17) for name in ("protected", "kept", "deleted")),
+)  # fmt: skip
+_OTHERS = {
+    "partition": "which partition's cycles; has to be given", "since": "cycles begun from then on", "until": "cycles begun before then",
+    "by": "site: for each site apart", "per": f"{', '.join(PERIODS)}: for each period apart",
+}  # fmt: skip
+_MOMENT = field("since", "time", "")
+
+
+class Lines(Resource):
+    """Lines of policies, and what they did."""
+
+    @table(FIELDS, **_OTHERS)
+    def list(self, call: Call) -> pl.DataFrame:
+        """The account of every line in cycles that ended well; those that protect most come first. Test runs do not count."""
+        query = call.query
+        if "partition" not in query:
+            raise asking.wrong("partition", "say which partition; `/api/v1/detox/partitions` lists them")
+        by, per = _chosen(query, "by", ("site",)), _chosen(query, "per", PERIODS)
+        partition = asking.one("partition", query["partition"])
+        found = read(partition, _moment(query, "since"), _moment(query, "until"), by == "site").accounts(per)
+        nothing = [pl.lit(None, pl.String).alias(name) for name in ("period", "site") if name not in found.columns]
+        return (
+            found.with_columns(nothing).select(pl.col("period").cast(pl.String), pl.exclude("period")).select(*FIELDS)
+        )
+
+
+def _chosen(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> str | None:
+    if name not in query:
+        return None
+    value = asking.one(name, query[name])
+    if value not in known:
+        raise asking.wrong(name, f"choose from {', '.join(known)}")
+    return value
+
+
+def _moment(query: Mapping[str, Sequence[str]], name: str) -> int | None:
+    return asking.value_of(name, asking.one(name, query[name]), _MOMENT) if name in query else None
+
+
+urlpatterns = [route("detox/lines", Lines, {"get": "list"})]
