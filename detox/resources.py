@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,11 +13,13 @@ from django.db.models import QuerySet
 
 from detox import comparing, confirming, explain, history, line_resources, monitor, ordering, tasks
 from detox.asking import Question
+from detox.counterfactual import kept
+from detox.counterfactual.search import Limits
 from detox.given import CannotExplain
 from detox.models import Comparison, Cycle, CycleSite
 from detox.policies import PolicyUnreadable
 from detox.whatif import CannotCompare
-from registry.access import Access
+from registry.access import KNOWN, Access
 from registry.api.columns import by_name
 from registry.api.problems import TOLD_AS
 from registry.api.rows import of_model
@@ -24,7 +27,7 @@ from registry.api.schema import example
 from registry.api.strict import Body, Boolean, Integer, Items, Query, Text
 from registry.api.tables import field, table
 from registry.api.writing import ACCEPTED, Call, Resource, listing, operation, route
-from registry.errors import NotThere
+from registry.errors import Busy, NotThere
 from scheduler.sending import NoBroker, queue
 
 TOLD_AS.update({
@@ -53,6 +56,14 @@ STORY = {
     "description": "`outcome` by list and line, `looks` with every line of the stack, its tests and the values they saw, and what the cycle says of the site.",
     "required": ["cycle", "site", "dataset", "outcome", "looks", "values_kept"],
 }  # fmt: skip
+TURNING = {
+    "type": "object",
+    "additionalProperties": True,
+    "description": "What `manage.py detox explain` tells of changes: each with what it would have made of the replica.",
+}
+_SECONDS = 15.0
+_DECIDING = threading.BoundedSemaphore(1)
+"""Decides a cycle again many times: one such question at a time."""
 PARTITIONS = {
     "type": "array",
     "items": {
@@ -141,6 +152,19 @@ class Cycles(Resource):
         """Why a dataset, or a block of it, was deleted, kept or protected at a site."""
         return explain.of_cycle(_found(call), call.query["site"], call.query["dataset"])
 
+    @operation(query=Explained, answer=TURNING)
+    def changes(self, call: Call) -> Mapping[str, Any]:
+        """What would have turned the decision on a dataset, or a block of it, at a site: other values, other policy lines."""
+        row = _found(call)
+        if not history.has_inputs(row.pk):
+            raise history.NotKept(f"what {row} was made of is not kept any more")
+        if not _DECIDING.acquire(blocking=False):
+            raise Busy("the changes to another decision are being looked for; try again in a moment")
+        try:
+            return kept.of_cycle(row, call.query["site"], call.query["dataset"], Limits(seconds=_SECONDS))
+        finally:
+            _DECIDING.release()
+
     @operation(answer=ACCEPTED, status=202)
     def confirm(self, call: Call) -> Mapping[str, str]:
         """Have a worker carry out what the guard refused, with the caller as who confirms it."""
@@ -210,6 +234,13 @@ urlpatterns = [
     *(
         route(f"detox/cycles/<int:number>/{what}", Cycles, {"get": what}, name=f"v1-detox-cycles-{what}")
         for what in ("sites", "decisions", "explain")
+    ),
+    route(
+        "detox/cycles/<int:number>/changes",
+        Cycles,
+        {"get": "changes"},
+        name="v1-detox-cycles-changes",
+        access=Access(read=KNOWN),
     ),
     route(
         "detox/cycles/<int:number>/confirm",

@@ -118,6 +118,9 @@ def explain(
     ] = None,
     number: Annotated[int | None, typer.Option("--cycle", "-c", help="In this cycle; none: the latest.")] = None,
     partition: Partition = None,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="With `--site`: also what would have turned the decision.")
+    ] = False,
 ) -> None:
     """Tell why a cycle decided as it did on a dataset: each line of the policy with the values that it saw.
 
@@ -131,11 +134,13 @@ def explain(
         found = desk.dynamo.decisions(cycle.id, dataset=dataset.partition("#")[0])
         desk.out.rows(found, _DECISIONS, f"cycle {cycle.id} decided nothing on {dataset}")
         return
-    told = desk.dynamo.explain(cycle.id, dataset, site)
+    told = dict(desk.dynamo.explain(cycle.id, dataset, site).raw)
+    if changes:
+        told["changes"] = desk.dynamo.turning(cycle.id, dataset, site).raw
     if desk.out.form == "json":
-        desk.out.json(told.raw)
+        desk.out.json(told)
         return
-    for line in story.lines(told.raw):
+    for line in story.lines(told):
         desk.out.line(line)
 
 
@@ -152,6 +157,8 @@ def simulate(
     number: Annotated[
         int | None, typer.Option("--cycle", "-c", help="On what this cycle saw; none: on the present.")
     ] = None,
+    version: Annotated[int | None, typer.Option(help="On a kept version of the inventory.")] = None,
+    time: Annotated[str | None, typer.Option(help="On the inventory of that time, e.g. `2 days ago`.")] = None,
     by: Annotated[str, typer.Option(help="Table of `site`s or `dataset`s.")] = "site",
 ) -> None:
     """Show what Detox would decide otherwise: with another policy, quotas, statuses or locks. Nothing changes.
@@ -167,7 +174,7 @@ def simulate(
         raise typer.BadParameter(f"{by}: choose site or dataset", param_hint="--by")
     answer = desk.dynamo.simulate(
         subject, policy=text, quotas=quota, statuses=status, locks=lock, unlocks=unlock,
-        cycle=number,
+        cycle=number, version=version, time=time,
     )  # fmt: skip
     if not desk.out.form:
         for line in story.comparison(answer.raw):

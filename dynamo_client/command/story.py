@@ -21,6 +21,18 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         for line in look.get("lines", []):
             yield from _line(line)
+    if "changes" in told:
+        yield ""
+        yield from _changes(told["changes"])
+
+
+def _changes(found: Mapping[str, Any]) -> Iterator[str]:
+    """What would have turned it."""
+    yield from (harmless(answer["text"]) for answer in found["answers"])
+    if not found["answers"]:
+        yield "nothing that was tried would have turned it"
+    if not found["complete"]:
+        yield "not all that can be tried was tried"
 
 
 def _line(line: Mapping[str, Any]) -> Iterator[str]:

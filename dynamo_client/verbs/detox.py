@@ -50,6 +50,12 @@ class DetoxVerbs(Base):
         return Answer.of(found)
 
     @verb
+    def turning(self, number: int, dataset: str, site: str) -> Steps[Answer]:
+        """What would have turned a cycle's decision about a dataset at a site; the server looks for it for some seconds."""
+        found = yield from self._get(f"detox/cycles/{number}/changes", {"dataset": dataset, "site": site})
+        return Answer.of(found)
+
+    @verb
     def simulate(self, /, subject: str, **changes: Any) -> Steps[Answer]:
         """What would be decided otherwise in the partition ``subject``: with another ``policy`` (its text), ``quotas``
         ("SITE=TB"), ``statuses`` ("SITE=STATUS"), ``locks``, ``unlocks``; on a ``cycle``, ``version`` or ``time`` (none: now).

@@ -12,6 +12,8 @@ from celery import current_app
 
 from dealer.models import Cycle as DealerCycle
 from detox import monitor
+from detox.counterfactual import kept
+from detox.counterfactual.search import Limits
 from detox.cycle import run_cycle
 from detox.models import Comparison, Cycle
 from dynamo_site.api import schema_text
@@ -60,6 +62,16 @@ def test_lines_tell_what_they_did_over_cycles(cycle, nobody):
     problem(nobody.get("detox/lines", {"partition": "Nothing"}), 404, "not-found")
     for wrong in ({}, {"partition": "Physics", "by": "colour"}, {"partition": "Physics", "per": "hour"}):
         problem(nobody.get("detox/lines", wrong), 400, "invalid")
+
+
+def test_what_would_have_turned_a_decision(cycle, ann, nobody):
+    address, asked = f"detox/cycles/{cycle.pk}/changes", {"site": "T2_A", "dataset": "/Old/A/AOD"}
+    assert nobody.get(address, asked).status_code == 401
+    told = ann.get(address, asked)
+    assert told.status_code == 200, told.content
+    cycle.refresh_from_db()
+    assert told.json() == json.loads(json.dumps(kept.of_cycle(cycle, "T2_A", "/Old/A/AOD", Limits(seconds=15.0))))
+    problem(ann.get(address, {**asked, "dataset": "/No"}), 404, "not-found")
 
 
 def test_a_cycle_tells_what_it_decided_and_why(cycle, nobody):

@@ -78,6 +78,7 @@ def test_why_it_did_that(olga: Command, cycle: Cycle) -> None:
     assert "    dataset.status == INVALID: VALID - no" in out
     assert "takes 2 of 2 blocks" in out
     assert json.loads(olga("detox", "explain", "/Older/A/AOD", "--site", "T2_A", "--json")[1])["cycle"] == cycle.pk
+    assert "It would have stayed if" in olga("detox", "explain", "/Older/A/AOD", "--site", "T2_A", "--changes")[1]
     sites = {row.split("\t")[0] for row in olga("detox", "explain", "/Older/A/AOD")[1].splitlines()}
     assert sites == {"T2_A", "T2_B"}
     assert olga("detox", "explain", "/No/A/AOD", "--site", "T2_A")[0] == 1
