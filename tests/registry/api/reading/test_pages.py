@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from inventory.changes import ChangeSet
 from tests.registry.api.reading.makers import DATASETS, SITES, blocks_of
 
-ORDERS = ("", "dataset", "-site,block", "-size", "complete,-dataset")
+BY_NAME = ("", "dataset", "-site,block")
+ORDERS = (*BY_NAME, "-size", "complete,-dataset")
 KEY = ("dataset", "block", "site")
 
 
@@ -27,12 +29,15 @@ def test_pages_together_are_the_list(reader, stocked, order, limit):
 @given(
     order=st.sampled_from(ORDERS),
     limit=st.integers(3, 30),
-    changes=st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 11), st.integers(0, 3)), max_size=8),
+    changes=st.lists(
+        st.tuples(st.sampled_from(["whole", "in part", "remove"]), st.integers(0, 11), st.integers(0, 3)), max_size=8
+    ),
 )
+@example("complete,-dataset", 3, [("in part", 11, 3), ("remove", 11, 3), ("whole", 11, 3)])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_that_stay_are_given_exactly_once_while_others_come_and_go(reader, stocked, order, limit, changes):
     query = {"order": order} if order else {}
-    before = {tuple(row[name] for name in KEY): row for row in reader.rows("replicas", limit=1000)}
+    before = {tuple(row[name] for name in KEY) for row in reader.rows("replicas", limit=1000)}
     steps, touched = iter(changes), set()
 
     def change() -> None:
@@ -43,21 +48,23 @@ def test_rows_that_stay_are_given_exactly_once_while_others_come_and_go(reader, 
             touched.update((DATASETS[place], block, SITES[at]) for block in blocks_of(DATASETS[place]))
 
     pages = reader.all_rows("replicas", between=change, limit=limit, **query)
-    found = [tuple(row[name] for name in KEY) for row in pages]
-    assert len(found) == len(set(found))
-    assert set(before) - touched <= set(found) <= set(before) | touched
+    found = Counter(tuple(row[name] for name in KEY) for row in pages)
+    assert before - touched <= found.keys() <= before | touched
+    # What went and came back with another value belongs to another place of the list, which may be still to come.
+    may_come_again = set() if order in BY_NAME else touched
+    assert {key for key, times in found.items() if times > 1} <= may_come_again
 
 
 def _change(inventory, what: str, dataset: str, site: str) -> None:
-    """A replica of a dataset comes to a site, whole, where there is none, or goes."""
+    """A replica of a dataset comes to a site, whole or with nothing of it yet, where there is none; or goes."""
     changes = ChangeSet("tester", inventory.leader_token)
     there = inventory.snapshot().named("dataset_replicas").select("dataset", "site").collect().rows()
     row = {"dataset": dataset, "site": site}
     if what == "remove":
         inventory.commit(changes.delete("dataset_replicas", [row]))
     elif (dataset, site) not in there:
-        changes.put("dataset_replicas", [{**row, "group": "DataOps"}])
-        changes.put("block_replicas", [{**row, "block": block, "complete": True} for block in blocks_of(dataset)])
+        blocks = [{**row, "block": block, "complete": what == "whole"} for block in blocks_of(dataset)]
+        changes.put("dataset_replicas", [{**row, "group": "DataOps"}]).put("block_replicas", blocks)
         inventory.commit(changes)
 
 
