@@ -11,7 +11,6 @@ import polars as pl
 from django.db.models import Count, QuerySet
 
 from registry import archive
-from registry.errors import NotThere
 from registry.lifecycle import OPEN_REQUEST
 from registry.models import Request, RequestAction, RequestItem, RequestKind, RequestSite, RequestStatus, UserDN
 
@@ -48,14 +47,6 @@ def find(question: Question, most: int, below: int | None = None) -> list[Reques
         rows += archive.find(_in_archive(question), most, above=above, below=below)
     rows.sort(key=lambda request: -request.pk)
     return rows[:most][::-1]
-
-
-def one(kind: str, number: int) -> Request:
-    """The request, wherever it is kept, with items, sites and actions fetched. Raises NotThere."""
-    found = find(Question(kind, number), 1)
-    if not found:
-        raise NotThere(f"there is no {kind} request {number}")
-    return found[0]
 
 
 def _in_database(question: Question, below: int | None) -> QuerySet[Request]:

@@ -56,7 +56,7 @@ def test_what_ended_long_ago_moves_and_reads_the_same() -> None:
     assert archive.move_old(timezone.now() + YEARS) == 2
     assert list(Request.objects.values_list("pk", flat=True)) == [still.pk]
     assert everything() == before
-    found = polling.one("copy", done.pk)
+    [found] = polling.find(Question("copy", done.pk), 1)
     assert (found.user, found.service, found.site_patterns) == ("ann", "workflow", ["T2_B"])
     assert (found.ended, found.first_asked) == (done.ended, done.first_asked)
     assert [action.status for action in found.actions.all()] == ["completed"]
