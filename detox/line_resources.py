@@ -1,17 +1,24 @@
-"""``/api/v1/detox/lines``: which line of the policies has protected, kept and deleted how much over many cycles."""
+"""What policies say under ``/api/v1/``: what each line did over many cycles, and what those in force do with a dataset now."""
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
+from detox import present
 from detox.line_history import read
 from detox.lines import PERIODS
+from inventory import client
 from registry.api import asked as asking
 from registry.api.columns import by_name
+from registry.api.strict import Query, Text
 from registry.api.tables import field, table
-from registry.api.writing import Call, Resource, route
+from registry.api.writing import Call, Resource, operation, route
+from registry.errors import NotThere
 
 _REPLICAS = "dataset replicas, likewise"
 FIELDS = by_name(
@@ -50,6 +57,31 @@ class Lines(Resource):
         )
 
 
+NOW = {
+    "type": "array", "items": {"type": "object", "additionalProperties": True},
+    "description": "What each policy in force says of the dataset's replicas now, as the page of the dataset shows it.",
+}  # fmt: skip
+
+
+class Named(Query):
+    """Which dataset."""
+
+    dataset = Text(max_length=768)
+
+
+class Now(Resource):
+    """What would be, were there a cycle now."""
+
+    @operation(query=Named, answer=NOW)
+    def show(self, call: Call) -> Any:
+        """What the policies in force say of a dataset at this moment, by partition and site."""
+        snapshot, name = client.snapshot(), call.query["dataset"]
+        ids = snapshot.datasets_called(pl.Series([name], dtype=pl.String))
+        if ids.is_empty():
+            raise NotThere(f"the inventory has no dataset {name[:200]!r}")
+        return json.loads(json.dumps(present.of_dataset(snapshot, int(ids[0]), int(time.time())), default=str))
+
+
 def _chosen(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> str | None:
     if name not in query:
         return None
@@ -63,4 +95,7 @@ def _moment(query: Mapping[str, Sequence[str]], name: str) -> int | None:
     return asking.value_of(name, asking.one(name, query[name]), _MOMENT) if name in query else None
 
 
-urlpatterns = [route("detox/lines", Lines, {"get": "list"})]
+urlpatterns = [
+    route("detox/lines", Lines, {"get": "list"}),
+    route("detox/now", Now, {"get": "show"}),
+]

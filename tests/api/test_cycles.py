@@ -64,6 +64,14 @@ def test_lines_tell_what_they_did_over_cycles(cycle, nobody):
         problem(nobody.get("detox/lines", wrong), 400, "invalid")
 
 
+def test_what_would_be_done_with_a_dataset_now(cycle, nobody):
+    stayed = nobody.get(f"detox/cycles/{cycle.pk}/decisions", {"decision__not": "deleted"}).json()["results"][0]
+    [told] = nobody.get("detox/now", {"dataset": stayed["dataset"]}).json()
+    assert told["partition"] == "Physics"
+    assert stayed["site"] in {one["site"] for one in told["sites"]}
+    problem(nobody.get("detox/now", {"dataset": "/No"}), 404, "not-found")
+
+
 def test_what_would_have_turned_a_decision(cycle, ann, nobody):
     address, asked = f"detox/cycles/{cycle.pk}/changes", {"site": "T2_A", "dataset": "/Old/A/AOD"}
     assert nobody.get(address, asked).status_code == 401
