@@ -37,7 +37,12 @@ _serial = count()
 
 def measure(datasets: int) -> list[Figure]:
     """Queueing by one client and by several, applying, and a document of 100,000 files."""
-    set_up()
+    with _redis():
+        set_up()
+        return _figures(datasets)
+
+
+def _figures(datasets: int) -> list[Figure]:
     from benchmarks.generate import generate
     from inventory import client
     from inventory.image import Image
@@ -48,7 +53,7 @@ def measure(datasets: int) -> list[Figure]:
     site = str(snapshot.frame("sites")["name"][0])
     image = Image.from_frames({name: snapshot.frame(name) for name in TABLES})
     del snapshot
-    with _redis(), served(image) as server, client.using(server.near):
+    with served(image) as server, client.using(server.near):
         del image
         return [*_small_figures(known, site), *_large_figures(site)]
 
@@ -120,7 +125,7 @@ def _document(dataset: str, block: str, site: str, files: int) -> Any:
 
 @contextlib.contextmanager
 def _redis() -> Iterator[None]:
-    """A Redis of its own."""
+    """A Redis of its own, named to the settings before they are read."""
     from testbed.services import redis_program
 
     with tempfile.TemporaryDirectory(

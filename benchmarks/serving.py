@@ -57,6 +57,7 @@ def set_up() -> None:
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     database = os.environ.get("BENCHMARK_DATABASE_URL", f"sqlite:///{home}/dynamo.sqlite3")
     os.environ |= {"DJANGO_SETTINGS_MODULE": "dynamo_site.settings", "DYNAMO_HOME": home, "DATABASE_URL": database}
+    os.environ.setdefault("DYNAMO_LOG_LEVEL", "WARNING")  # what is printed are figures
     import django
     from django.core.management import call_command
 
