@@ -1,10 +1,13 @@
 # Everything a developer or a visitor can run; `make` alone lists it.
-# Variables: PYTHON (python 3.11 or newer), VENV (where the environment is made), ARGS (passed on), NAME (of a benchmark).
+# Variables: PYTHON (python 3.11 or newer), VENV (where the environment is made), ARGS (passed on), NAME (of a benchmark),
+# EXAMPLES and SEED (of `make fuzz`).
 
 PYTHON ?= python3.11
 VENV   ?= .venv
 ARGS   ?=
 NAME   ?= detox
+EXAMPLES ?= 30
+SEED   ?= 2
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # Suites that talk to the database; `make test` runs them a second time, on MariaDB.
@@ -12,7 +15,7 @@ DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tes
 PARALLEL ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo screenshots test test-fast test-mariadb soak load lint types security security-code security-packages bench performance docs client requirements packages clean
+.PHONY: help setup demo screenshots test test-fast test-mariadb soak load fuzz lint types security security-code security-packages bench performance docs client requirements packages clean
 
 help: ## list what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +43,10 @@ soak: $(VENV)/.stamp-dev ## ten thousand schedules of faults in the inventory, f
 
 load: $(VENV)/.stamp-dev ## mixed traffic for minutes while parts of it all are killed; ARGS="--seconds 600 --clients 16"
 	$(BIN)/python -m tests.load $(ARGS)
+
+fuzz: $(VENV)/.stamp-dev ## calls of API and classic interface with anything in them; EXAMPLES=200 (of each) SEED=7 ARGS="-k locks"
+	DYNAMO_API_EXAMPLES=$(EXAMPLES) DYNAMO_API_SEED=$(SEED) $(PYTEST) $(PARALLEL) --timeout 3600 --hypothesis-seed $(SEED) $(ARGS) \
+		tests/api/test_any_call.py tests/registry/classic/test_any_parameters.py
 
 lint: $(VENV)/.stamp-dev ## style and import contracts
 	$(BIN)/ruff check .

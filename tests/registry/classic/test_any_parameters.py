@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -22,6 +23,7 @@ from registry.urls import CLASSIC
 from tests.registry.classic.world import ODD, PARTLY
 from tests.registry.makers import BIG
 
+EXAMPLES = int(os.environ.get("DYNAMO_API_EXAMPLES", "3"))  # of each command
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world", "empty_redis")]
 VIEWS: dict[str, View] = {**CLASSIC, **DETOX, **FILEOPS}
 PLAUSIBLE = [
@@ -79,7 +81,9 @@ def check(answer: HttpResponse) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["nobody", "administrator"])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES * len(VIEWS), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(call=calls(), prefix=st.sampled_from(PREFIXES), how=st.sampled_from(["query", "form", "json"]))
 def test_any_call_has_an_answer_that_clients_understand(
     who: str, call: tuple[str, dict[str, Any]], prefix: str, how: str
