@@ -70,6 +70,8 @@ class Configuration:
                 merged.pop("token", None)
             merged |= said
         values = cls(**{name: _typed(name, value, "") for name, value in merged.items()})
+        if not values.url.startswith(("http://", "https://")):
+            raise Misconfigured(f"the server's address {values.url!r} begins neither with https:// nor with http://")
         return replace(values, url=values.url.rstrip("/"))
 
 

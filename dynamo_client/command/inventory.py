@@ -26,9 +26,11 @@ _DATASETS = (
 _REPLICAS = (
     Column("Dataset", lambda row: row.dataset), Column("Site", lambda row: row.site), Column("Group", lambda row: row.group),
     Column("Size", lambda row: Volume(row.size)), Column("Files", lambda row: row.num_files),
-    Column("Complete", lambda row: row.complete), Column("Last update", lambda row: row.last_update),
+    Column("Complete", lambda row: row.complete),
 )  # fmt: skip
-_BLOCKS = (_REPLICAS[0], Column("Block", lambda row: row.block), *_REPLICAS[1:])
+_BLOCKS = (
+    _REPLICAS[0], Column("Block", lambda row: row.block), *_REPLICAS[1:], Column("Last update", lambda row: row.last_update),
+)  # fmt: skip
 _SITES = (
     Column("Site", lambda row: row.name), Column("Status", lambda row: row.status), Column("Storage", lambda row: row.storage_type),
     Column("Host", lambda row: row.host), Column("Backend", lambda row: row.backend),

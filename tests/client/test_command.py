@@ -92,6 +92,7 @@ def test_what_there_is_from_the_command_line(dynamo) -> None:
     assert [line.split("\t")[0] for line in dynamo("datasets", "--order", "name")[1].splitlines()] == [BIG, SMALL]
     assert dynamo("datasets", "--csv", BIG)[1].splitlines()[1].split(",")[:4] == [BIG, "VALID", "unknown", "300"]
     assert len(json.loads(dynamo("replicas", BIG, "--json")[1])) == 2
+    assert [line.split("\t")[0] for line in dynamo("replicas", BIG)[1].splitlines()] == [BIG] * 2
     assert dynamo("replicas", "--incomplete", "--blocks")[:2] == (0, "")
     assert dynamo("replicas", "--blocks", "--site", "T2_B")[1].split("\t")[1] == "b1"
     assert dynamo("sites", "T2_*", "--status", "READY")[1].count("\n") == 2

@@ -50,6 +50,12 @@ def test_a_profile_is_chosen(configuration, monkeypatch) -> None:
         Configuration.read(profile="other")
 
 
+def test_an_address_without_a_scheme_is_told(monkeypatch) -> None:
+    monkeypatch.setenv("DYNAMO_URL", "dynamo.example.org:8000")
+    with pytest.raises(Misconfigured, match="begins neither with https"):
+        Configuration.read()
+
+
 def test_the_file_can_be_elsewhere(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("DYNAMO_CONFIG", str(tmp_path / "own.toml"))
     with pytest.raises(Misconfigured, match="no such file"):
