@@ -16,6 +16,7 @@ from inventory.snapshot import Snapshot
 from registry import requests, wanted
 from registry.locks import locked
 from registry.models import Request
+from registry.naming import split_items
 from scheduler.runs import WriterRun
 
 _KEYS = ["dataset_id", "block_id", "site_id"]
@@ -102,8 +103,7 @@ def judge(snapshot: Snapshot, actions: list[tuple[str, str]], protected: pl.Data
     not there has one row without ids.
     """
     asked = pl.DataFrame(actions, schema={"item": pl.String, "site": pl.String}, orient="row")
-    parts = pl.col("item").str.splitn("#", 2).struct
-    named = asked.with_columns(parts.field("field_0").alias("dataset"), parts.field("field_1").alias("only"))
+    named = asked.with_columns(split_items(block="only"))
     datasets = snapshot.table("datasets").select("dataset_id", pl.col("name").alias("dataset"))
     sites = snapshot.table("sites").select("site_id", pl.col("name").alias("site"))
     placed = named.lazy().join(datasets, on="dataset").join(sites, on="site").collect()

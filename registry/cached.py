@@ -12,7 +12,7 @@ from registry.asking import Asker, Wanted
 from registry.errors import Refused
 from registry.models import ITEM, SITE, CachedCopyRequest, Request, RequestKind
 from registry.naming import check_group, expand_sites, refuse_unknown, unknown_items
-from registry.placing import Ready, ask_ready_copy, write_parts
+from registry.placing import Ready, ask_ready_copy, check_numbers, write_parts
 from registry.settings import RegistrySettings
 
 _AT_ONCE = 500  # rows that are held against the inventory together
@@ -22,11 +22,7 @@ _LONGEST = {"item": ITEM["max_length"], "site": SITE["max_length"]}
 def keep(asker: Asker, wanted: Wanted, settings: RegistrySettings) -> CachedCopyRequest:
     """Store what is asked, unchecked but for what would make it meaningless. Raises Refused."""
     items, sites = _names("item", wanted.items), _names("site", wanted.sites or settings.default_sites)
-    for name, values in (("item", items), ("site", sites)):
-        if not values:
-            raise Refused(f"missing parameter {name}")
-        if len(values) > settings.max_items:
-            raise Refused(f"{name}: {len(values)} in one request; at most {settings.max_items}")
+    check_numbers(items, sites, settings)
     return CachedCopyRequest.objects.create(
         user=asker.user, service=asker.service, items=items, sites=sites, group=wanted.group or "",
         num_copies=1 if wanted.num_copies is None else wanted.num_copies, asked=timezone.now(),

@@ -76,13 +76,16 @@ def check_group(snapshot: Snapshot, group: str) -> str:
     return group
 
 
+def split_items(block: str = "block") -> tuple[pl.Expr, pl.Expr]:
+    """Of the column ``item`` (datasets, or blocks as dataset#block): ``dataset``, and ``block`` (null: all of it)."""
+    parts = pl.col("item").str.splitn("#", 2).struct
+    return parts.field("field_0").alias("dataset"), parts.field("field_1").alias(block)
+
+
 def unknown_items(snapshot: Snapshot, items: Sequence[str]) -> list[str]:
     """Those of ``items`` (datasets, or blocks as dataset#block) that the inventory does not have."""
     asked = pl.DataFrame({"item": list(items)}, schema={"item": pl.String})
-    parts = pl.col("item").str.splitn("#", 2)
-    asked = asked.with_columns(
-        parts.struct.field("field_0").alias("dataset"), parts.struct.field("field_1").alias("block")
-    )
+    asked = asked.with_columns(split_items())
     names = asked["dataset"].unique().implode()
     datasets = (
         snapshot.table("datasets").filter(pl.col("name").is_in(names)).select("dataset_id", dataset="name").collect()

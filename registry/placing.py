@@ -42,7 +42,7 @@ def ready_copy(snapshot: Snapshot, wanted: Wanted, settings: RegistrySettings) -
     """``wanted`` copies with the installation's defaults; ``group`` empty: there is none. Raises Refused."""
     sites = wanted.sites or settings.default_sites
     group = wanted.group or settings.default_group
-    _bounded(wanted.items, sites, settings)
+    check_numbers(wanted.items, sites, settings)
     names, items = expand_sites(snapshot, sites), check_items(snapshot, wanted.items)
     if group:
         check_group(snapshot, group)
@@ -51,7 +51,7 @@ def ready_copy(snapshot: Snapshot, wanted: Wanted, settings: RegistrySettings) -
 
 def ready_deletion(snapshot: Snapshot, wanted: Wanted, settings: RegistrySettings) -> Ready:
     """The same of ``wanted`` deletions. Raises Refused."""
-    _bounded(wanted.items, wanted.sites, settings)
+    check_numbers(wanted.items, wanted.sites, settings)
     return Ready(check_items(snapshot, wanted.items), expand_sites(snapshot, wanted.sites), list(wanted.sites))
 
 
@@ -187,7 +187,8 @@ def _fail_open_actions(request: Request, reason: str) -> None:
     open_actions.update(status="failed", reason=reason, updated=timezone.now())
 
 
-def _bounded(items: Sequence[str], sites: Sequence[str], settings: RegistrySettings) -> None:
+def check_numbers(items: Sequence[str], sites: Sequence[str], settings: RegistrySettings) -> None:
+    """Refuse a request that names no item or no site, or more than the installation allows. Raises Refused."""
     for name, values in (("item", items), ("site", sites)):
         if not values:
             raise Refused(f"missing parameter {name}")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from inventory.snapshot import Snapshot
 from registry.lifecycle import ACTION, IN_HAND, OPEN_ACTION, OPEN_REQUEST, REQUEST, after, before
 from registry.models import CopyRequest, DeletionRequest, Request, RequestAction, RequestItem, RequestKind
+from registry.naming import split_items
 
 
 def waiting_copies() -> list[Request]:
@@ -121,13 +122,10 @@ def open_items() -> pl.DataFrame:
     sites = open_requests.values_list("id", "sites__site")
     by_item = pl.DataFrame(list(items), {"id": pl.Int64, "kind": pl.String, "item": pl.String}, orient="row")
     by_site = pl.DataFrame(list(sites), {"id": pl.Int64, "site": pl.String}, orient="row")
-    parts = pl.col("item").str.splitn("#", 2)
     return (
         by_item.filter(pl.col("item").is_not_null())
         .join(by_site, on="id", how="left")
-        .select(
-            parts.struct.field("field_0").alias("dataset"), parts.struct.field("field_1").alias("block"), "site", "kind"
-        )
+        .select(*split_items(), "site", "kind")
         .unique()
     )
 
@@ -146,5 +144,5 @@ def tape_requested_datasets(snapshot: Snapshot) -> pl.Series:
 
 
 def _datasets(items: Iterable[str]) -> pl.Series:
-    names = pl.Series("dataset", list(items), dtype=pl.String)
-    return names.str.splitn("#", 2).struct.field("field_0").alias("dataset").unique().sort()
+    dataset, _ = split_items()
+    return pl.DataFrame({"item": list(items)}, {"item": pl.String}).select(dataset)["dataset"].unique().sort()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from inventory.snapshot import Snapshot
+from registry.naming import split_items
 
 SIZES = pl.Schema({
     "item": pl.String, "dataset_id": pl.UInt32, "block_id": pl.UInt32, "size": pl.Int64, "num_files": pl.Int64,
@@ -16,10 +17,7 @@ SIZES = pl.Schema({
 
 def blocks_of(snapshot: Snapshot, items: Sequence[str]) -> pl.DataFrame:
     """The blocks that the items (datasets, or blocks as dataset#block) stand for, as ``SIZES``; unknown ones have none."""
-    parts = pl.col("item").str.splitn("#", 2)
-    asked = pl.DataFrame({"item": list(dict.fromkeys(items))}, schema={"item": pl.String}).with_columns(
-        dataset=parts.struct.field("field_0"), block=parts.struct.field("field_1")
-    )
+    asked = pl.DataFrame({"item": list(dict.fromkeys(items))}, schema={"item": pl.String}).with_columns(split_items())
     names = asked["dataset"].unique().implode()
     datasets = snapshot.table("datasets").filter(pl.col("name").is_in(names)).select("dataset_id", dataset="name")
     wanted = asked.lazy().join(datasets, on="dataset").collect()

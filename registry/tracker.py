@@ -11,6 +11,7 @@ from django.utils import timezone
 from inventory.snapshot import Snapshot
 from registry.lifecycle import ACTION, OPEN_ACTION, before
 from registry.models import Request, RequestAction, RequestKind
+from registry.naming import split_items
 from registry.requests import complete_finished
 
 ACTIONS = pl.Schema({"action": pl.Int64, "kind": pl.String, "item": pl.String, "site": pl.String})
@@ -68,8 +69,7 @@ def judged(actions: pl.DataFrame, snapshot: Snapshot) -> pl.DataFrame:
 
 def _with_ids(actions: pl.DataFrame, snapshot: Snapshot) -> pl.DataFrame:
     """The actions with dataset_id, block_id and site_id (null: no such), and whether each is about a block."""
-    parts = pl.col("item").str.splitn("#", 2)
-    split = actions.with_columns(dataset=parts.struct.field("field_0"), block=parts.struct.field("field_1"))
+    split = actions.with_columns(split_items())
     names = split["dataset"].unique().implode()
     datasets = (
         snapshot.table("datasets").filter(pl.col("name").is_in(names)).select("dataset_id", dataset="name").collect()

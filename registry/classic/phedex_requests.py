@@ -17,7 +17,7 @@ from registry import archive, polling
 from registry.classic.envelope import Call, Parameter, endpoint
 from registry.classic.replicas import sites_of
 from registry.models import Request, RequestItem, RequestKind, RequestSite, RequestStatus
-from registry.naming import is_glob, matches, regex
+from registry.naming import is_glob, matches, regex, split_items
 from registry.requests import item_parts
 from registry.settings import registry_settings
 
@@ -109,8 +109,8 @@ def _about(requests: QuerySet[Request], datasets: Sequence[str] | None, most: in
         return list(requests.order_by("-id").values_list("pk", flat=True)[:most])
     found: list[int] = []
     for items in _pages(RequestItem.objects.filter(_near(datasets), request_id__in=requests.values("pk"))):
-        parts = pl.col("item").str.splitn("#", 2).struct.field("field_0").alias("dataset")
-        hits = items.with_columns(parts).filter(matches("dataset", datasets))
+        dataset, _ = split_items()
+        hits = items.with_columns(dataset).filter(matches("dataset", datasets))
         found += hits["request"].unique(maintain_order=True).to_list()
         if len(found) >= most:
             break
