@@ -40,7 +40,10 @@ class _Rates(Resource):
         step, by = _STEPS[_chosen(call.query, "step", tuple(_STEPS), "hour")], _chosen(call.query, "by", _BY, _BY[0])
         # Whole seconds: what ended just now falls into the last step.
         until = _moment(call.query, "until") or timezone.now().replace(microsecond=0) + timedelta(seconds=1)
-        since = _moment(call.query, "since") or until - max(timedelta(days=1), step)
+        try:
+            since = _moment(call.query, "since") or until - timedelta(days=1)
+        except OverflowError:
+            raise asking.wrong("until", "is before all times that can be") from None
         if until <= since or (until - since) / step > _MOST_STEPS:
             raise asking.wrong("since", f"has to be before the end by at most {_MOST_STEPS} steps")
         # Steps begin where clocks have them, so that answers to calls at different times fit together.

@@ -64,7 +64,8 @@ def take_back(by: Caller, number: int) -> None:
         raise NotThere(f"there is no lock {number} of an application")
     rights.require(by, "operator" if row.user == by.name else "admin", _TARGET)
     with _act():
-        row.delete()
+        if not ApplicationLock.objects.filter(pk=number).delete()[0]:
+            raise NotThere(f"the lock {number} was taken back meanwhile")
         audit.record(by, "application.unlock", row.application, {"user": row.user, "note": row.note}, None)
 
 

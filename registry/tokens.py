@@ -93,8 +93,10 @@ def _note_use(token: ApiToken, now: datetime) -> None:
 @transaction.atomic
 def revoke(token: ApiToken) -> int:
     """The token, those made with it, and theirs, are refused from now on; how many that were not already."""
-    found = {token.pk}
-    while below := set(ApiToken.objects.filter(parent__in=found).values_list("pk", flat=True)) - found:
+    # Locked, the token first as ``create`` does: what is made with it meanwhile is either seen here, or refused there.
+    rows = ApiToken.objects.select_for_update()
+    found = set(rows.filter(pk=token.pk).values_list("pk", flat=True))
+    while below := set(rows.filter(parent__in=found).values_list("pk", flat=True)) - found:
         found |= below
     now = timezone.now()
     # Kept in the row at hand, too: whoever shows it next.

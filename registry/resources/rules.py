@@ -81,7 +81,9 @@ class Rules(Resource):
     @operation(body=RuleChanged, answer=WHOLE)
     def change(self, call: Call) -> ApprovalRule:
         """Change a rule; requests that wait already go on waiting."""
-        return _saved(call, _found(call))
+        with transaction.atomic():
+            # Locked: who changes something else of it at the same time loses nothing.
+            return _saved(call, _found(call, ApprovalRule.objects.select_for_update()))
 
     @operation()
     def remove(self, call: Call) -> None:
@@ -90,8 +92,8 @@ class Rules(Resource):
             _found(call).delete()
 
 
-def _found(call: Call) -> ApprovalRule:
-    rule = ApprovalRule.objects.filter(pk=call.path["number"]).first()
+def _found(call: Call, rules: QuerySet[ApprovalRule] | None = None) -> ApprovalRule:
+    rule = (ApprovalRule.objects.all() if rules is None else rules).filter(pk=call.path["number"]).first()
     if rule is None:
         raise NotThere(f"there is no approval rule {call.path['number']}")
     return rule

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from celery import current_app
 
 from dealer.models import Cycle as DealerCycle
 from detox import monitor
@@ -165,16 +164,11 @@ def test_no_worker_is_told_before_what_it_needs_is_there(cycle, operator, commit
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("no_broker")
 def test_while_nobody_can_be_told_of_the_work_the_caller_is_told_so(inventory, operator):
     store.full_site(inventory)
-    current_app.conf.broker_url, before = "redis://127.0.0.1:1/0", current_app.conf.broker_url
-    current_app._after_fork()  # forget connections
-    try:
-        answer = operator.post("dealer/cycles", {"partition": "Physics"}, idempotency_key="k")
-        asked = operator.post("detox/comparisons", {"subject": "Physics", "quotas": ["T2_A=100"]}, idempotency_key="l")
-    finally:
-        current_app.conf.broker_url = before
-        current_app._after_fork()  # forget connections
+    answer = operator.post("dealer/cycles", {"partition": "Physics"}, idempotency_key="k")
+    asked = operator.post("detox/comparisons", {"subject": "Physics", "quotas": ["T2_A=100"]}, idempotency_key="l")
     problem(answer, 503, "busy")
     assert int(answer["Retry-After"]) > 0
     # That it was asked for is in the log; the key is free for another try.

@@ -164,14 +164,9 @@ def test_what_cannot_be_answered_is_told_on_the_page(small, operator, sent, clie
     text_of(client, reverse("detox-comparison", args=[10**30]), 404)
 
 
-def test_without_a_broker_the_page_says_so(small, operator, settings) -> None:
-    from celery import current_app
-
-    current_app.conf.broker_url, before = "redis://127.0.0.1:1/0", current_app.conf.broker_url
-    try:
-        answer = operator.post(reverse("detox-compare"), {"subject": "Physics", "quotas": "T2_A=1"}, follow=True)
-    finally:
-        current_app.conf.broker_url = before
+@pytest.mark.usefixtures("no_broker")
+def test_without_a_broker_the_page_says_so(small, operator) -> None:
+    answer = operator.post(reverse("detox-compare"), {"subject": "Physics", "quotas": "T2_A=1"}, follow=True)
     assert "the workers cannot be reached" in answer.content.decode()
 
 

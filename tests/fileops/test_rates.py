@@ -48,4 +48,5 @@ def test_what_cannot_be_plotted_is_refused() -> None:
     for query in ({"step": "year"}, {"by": "file"}, {"since": "2030-01-01"}, {"step": "minute", "since": "2020-01-01"}):
         answer = Client().get("/api/v1/transfers/rates", {"until": "2026-03-02T13:00:00Z", **query})
         assert answer.status_code == 400, query
+    assert Client().get("/api/v1/transfers/rates", {"until": "0001-01-01T00:00:00Z"}).status_code == 400
     assert Client().get("/api/v1/transfers/rates").json()["results"] == []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings
 from django.db import connection
 
@@ -34,6 +35,16 @@ def empty_redis(redis_url: str) -> redis.Redis:
     client = redis.Redis.from_url(redis_url, decode_responses=True)
     client.flushall()
     return client
+
+
+@pytest.fixture
+def no_broker(redis_url: str) -> Iterator[None]:
+    """Celery's broker cannot be reached; connections are forgotten before and after, as its pool keeps them whatever the address."""
+    current_app.conf.broker_url, before = "redis://127.0.0.1:1/0", current_app.conf.broker_url
+    current_app._after_fork()
+    yield
+    current_app.conf.broker_url = before
+    current_app._after_fork()
 
 
 @pytest.fixture(scope="session")
