@@ -13,7 +13,7 @@ from django.test import Client
 from registry import rights
 from tests.dynamo_site.conftest import directories as directories
 from tests.dynamo_site.conftest import filled as filled
-from tests.web.window import Window
+from tests.web.window import DESK, PHONE, Window
 
 _OPERATOR_OF = ("inventory", "registry", "application", "detox", "dealer", "fileops", "consistency", "policy")
 
@@ -56,3 +56,10 @@ def operator(window: Window, log_in: Callable[[User], User]) -> User:
 def user(window: Window, log_in: Callable[[User], User]) -> User:
     """Somebody without any role; the requests of ``filled`` are hers."""
     return log_in(User.objects.create_user("ann", password="secret"))
+
+
+@pytest.fixture(params=["user", "operator"])
+def somebody(request: pytest.FixtureRequest, window: Window) -> User:
+    """A user on a phone, and an operator at a desk."""
+    window.look(PHONE if request.param == "user" else DESK)
+    return request.getfixturevalue(request.param)

@@ -33,7 +33,7 @@ def test_as_operator(window: Window, operator: User, filled: Filled, width: int,
 
 def test_as_user_and_as_nobody(window: Window, user: User, filled: Filled) -> None:
     mine = [address for address in forms(filled) if not address.startswith(("/policies/", "/audit/", "/users/"))]
-    _look_at(window, mine, DESK, "light", "user")
+    _look_at(window, mine, PHONE, "light", "user")
     window.driver.delete_all_cookies()
     _look_at(
         window,

@@ -28,6 +28,11 @@ if (root.scrollWidth <= root.clientWidth) return '';
 return [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > root.clientWidth + 1)
   .map(e => e.outerHTML.slice(0, 100)).slice(0, 3).join(' | ') || 'something';
 """
+_NAMELESS = """
+return [...document.querySelectorAll('main form :is(input, select, textarea)')]
+  .filter(e => e.type !== 'hidden' && e.type !== 'submit' && !e.labels?.length && !e.ariaLabel && !e.getAttribute('aria-labelledby'))
+  .map(e => e.outerHTML.slice(0, 100));
+"""
 _ELSEWHERE = """
 return performance.getEntriesByType('resource').map(entry => entry.name).filter(name => !name.startsWith(location.origin) && !name.startsWith('data:'));
 """
@@ -53,8 +58,9 @@ class Window:
         self.until(lambda: not self.driver.find_elements(By.CSS_SELECTOR, ".htmx-request"))
 
     def faults(self) -> list[str]:
-        """What is wrong with the page: it is wider than the screen, the console complains, something is from elsewhere, axe finds something."""
+        """What is wrong with the page: it is wider than the screen, a field has no label, the console complains, something is from elsewhere, axe finds something."""
         found = [f"sticks out: {out}"] if (out := self.driver.execute_script(_STICKS_OUT)) else []
+        found += [f"without a label: {field}" for field in self.driver.execute_script(_NAMELESS)]
         found += [f"from elsewhere: {name}" for name in self.driver.execute_script(_ELSEWHERE)]
         self.driver.execute_script(AXE_SCRIPT)
         found += self.driver.execute_async_script(_AXE, _RULES)
