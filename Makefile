@@ -12,7 +12,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # Suites that talk to the database; `make test` runs them a second time, on MariaDB.
 DATABASE_SUITES ?= $(wildcard tests/inventory tests/scheduler tests/registry tests/fileops tests/detox tests/dealer tests/consistency)
-PARALLEL ?= -n 2
+PARALLEL ?= -n 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo screenshots test test-fast test-mariadb soak load fuzz lint types security security-code security-packages bench performance docs client requirements packages clean

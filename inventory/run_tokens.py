@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 
 from inventory.run_token_models import RunToken
 
@@ -42,7 +42,7 @@ def valid(secret: str) -> RunToken | None:
     if not secret.startswith(PREFIX):
         return None
     found = RunToken.objects.filter(digest=_digest(secret), expires__gt=int(time.time())).first()
-    if found is not None and User.objects.filter(username=found.author, is_active=False).exists():
+    if found is not None and get_user_model().objects.filter(username=found.author, is_active=False).exists():
         return None
     return found
 

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 
 from tests.inventory.fixtures import inventory  # noqa: F401 - a fixture
+from tests.mixing import mixed
 from tests.services.fixtures import *  # noqa: F403 - fixtures of all tests
 from tests.services.fixtures import NEED_PACKAGES
 from tests.skips import pytest_sessionfinish  # noqa: F401 - a hook
@@ -30,6 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         elsewhere = [item for item in items if not _asks_database(item)]
         items[:] = [item for item in items if _asks_database(item)]
         config.hook.pytest_deselected(items=elsewhere)
+    items[:] = mixed(items)
 
 
 def _asks_database(item: pytest.Item) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import redis
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.utils import timezone
 
@@ -30,6 +31,7 @@ from fileops.tasks import remake
 from fileops.unmanaged import subscribe as subscribe_unmanaged
 from inventory.changes import ChangeSet
 from inventory.models import TunedSetting
+from registry.callers import Caller
 from registry.locks import Wish, release, set_locks
 from registry.models import DeletionRequest, DetoxLock, Injection, Request, RequestItem, RequestSite, WantedCopy
 from scheduler import applock
@@ -247,7 +249,7 @@ def test_a_lock_set_after_the_decision_still_protects(live: Live) -> None:
     set_locks([Wish(DATASET, timezone.now() + timedelta(days=1), sites="B")], "bob")
     assert advance().held == {"locked": 5}
     assert live.world.on_disk("B") == live.world.content
-    release(DetoxLock.objects.all(), "bob")
+    release(DetoxLock.objects.all(), Caller(AnonymousUser(), label="bob"))
     assert advance().deleted == 5
 
 
@@ -259,7 +261,7 @@ def test_a_lock_set_when_a_mover_has_the_files_already_still_protects(live: Live
     assert (summary.held, summary.done, summary.cancelled) == ({"locked": 5}, 0, 0)
     assert live.world.on_disk("B") == live.world.content
     assert not Subscription.objects.exclude(batch=None).exists()
-    release(DetoxLock.objects.all(), "bob")
+    release(DetoxLock.objects.all(), Caller(AnonymousUser(), label="bob"))
     assert advance().deleted == 5
 
 
@@ -277,7 +279,7 @@ def test_a_lock_set_while_a_mover_works_keeps_what_is_not_begun(live: Live) -> N
     move(live.world.storage, settings, tend)
     assert live.world.states() == {"done": 1, "held:locked": 4}
     assert len(live.world.on_disk("B")) == 4
-    release(DetoxLock.objects.all(), "bob")
+    release(DetoxLock.objects.all(), Caller(AnonymousUser(), label="bob"))
     assert advance().deleted == 5
     assert live.world.states() == {"done": 5}
 

@@ -137,7 +137,9 @@ def test_the_same_locks_set_and_released_by_all() -> None:
     def work(number: int) -> Any:
         made = locks.set_locks([locks.Wish(f"/{letter}", expires) for letter in "ABC"], "ann")
         if number % 5 == 0:
-            locks.release(DetoxLock.objects.filter(pk__in=[lock.pk for lock in made]), Caller(AnonymousUser(), label="ann"))
+            locks.release(
+                DetoxLock.objects.filter(pk__in=[lock.pk for lock in made]), Caller(AnonymousUser(), label="ann")
+            )
         return made
 
     at_once(work)

@@ -58,6 +58,7 @@ def test_every_command_is_documented() -> None:
     assert [command for command in COMMANDS if f"| `{command}` |" not in page] == []
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/data/none/such", "/registry/inventory", "/phedexdata/inventory/none", "/data/"])
 def test_an_unknown_command_is_not_found(address: str) -> None:
     answer = Client().get(address)
