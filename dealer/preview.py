@@ -49,7 +49,7 @@ def _outlook(snapshot: Snapshot, ready: Ready, sources: list[Source]) -> Outlook
     parts = _parts(snapshot, decisions) if answer.verdict != "reject" else []
     there = [Part(item, site, "is there or on its way") for item, site in plan.memo[0].actions]
     return Outlook(
-        _VERDICTS[answer.verdict], answer.reason,
+        _VERDICTS[answer.verdict], answer.reason.removeprefix("Waits: "),
         sum(part.size for part in parts if part.verdict == CHOSEN), sum(part.num_files for part in parts if part.verdict == CHOSEN),
         [*there, *parts], sources, _rooms(decisions, ready),
     )  # fmt: skip

@@ -63,7 +63,7 @@ def after(table: Mapping[tuple[str, str], str], status: str, event: str, what: s
     if (status, event) not in table:
         possible = sorted(_VERB[other] for known, other in table if known == status)
         end = f"it can be {' or '.join(possible)}" if possible else "that is final"
-        raise ImpossibleTransition(f"{what} is {status} and cannot be {_VERB[event]} any more; {end}")
+        raise ImpossibleTransition(f"{what} is {status} and cannot be {_VERB[event]}; {end}")
     return table[status, event]
 
 

@@ -69,9 +69,14 @@ def ask_ready_copy(snapshot: Snapshot, asker: Asker, wanted: Wanted, ready: Read
         found = existing(snapshot, RequestKind.COPY, asker, ready)
         if found is not None:
             return _again(snapshot, found, asker, wanted)
-        if not ready.group:
-            raise Refused("missing parameter group; there is no default group here")
+        check_new(RequestKind.COPY, ready)
         return _make(snapshot, RequestKind.COPY, asker, ready)
+
+
+def check_new(kind: str, ready: Ready) -> None:
+    """What a new request needs, and one that is counted once more has already. Raises Refused."""
+    if kind == RequestKind.COPY and not ready.group:
+        raise Refused("missing parameter group; there is no default group here")
 
 
 def ask_deletion(snapshot: Snapshot, asker: Asker, wanted: Wanted, settings: RegistrySettings) -> Request:

@@ -17,7 +17,7 @@ from inventory.snapshot import Snapshot
 from registry import approval
 from registry.asking import Asker, Wanted
 from registry.models import RequestKind
-from registry.placing import Ready, existing, ready_copy, ready_deletion
+from registry.placing import Ready, check_new, existing, ready_copy, ready_deletion
 from registry.settings import RegistrySettings
 from registry.sizes import bytes_of
 
@@ -107,6 +107,7 @@ def preview(snapshot: Snapshot, kind: str, asker: Asker, wanted: Wanted, setting
     found = existing(snapshot, kind, asker, ready)
     rule = None
     if found is None:
+        check_new(kind, ready)
         rule = approval.rule_for(
             asker, kind, ready.group, ready.sites, ready.num_copies, lambda: bytes_of(snapshot, ready.items)
         )

@@ -96,6 +96,7 @@ def _tell(home: Home, supervisor: Supervisor, console: Console, arguments: argpa
     start_dynamo(home, supervisor)
     console.print(f"{len(story.sites)} storage sites are {home.storage}, one of them tape-like", markup=False)
     console.print(f"Up after {time.monotonic() - began:.0f} s: {home.web_url}/", markup=False)
+    _show_login(story, console)
     try:
         story.tell()
     except (ClaimFailed, DynamoError, InventoryError) as error:
@@ -119,12 +120,17 @@ def _verdict(num_claims: int) -> str:
 
 def _show_addresses(story: Story, home: Home, console: Console) -> None:
     """Where to look, while it is up."""
-    from testbed.accounts import OPERATOR
     from testbed.showing import addresses
     from testbed.sites import FULL_SITES
 
     for what, path in addresses(story.memory.facts, FULL_SITES[0]).items():
         console.print(f"  {what:32} {home.web_url}{path}", markup=False, soft_wrap=True)
+    _show_login(story, console)
+
+
+def _show_login(story: Story, console: Console) -> None:
+    from testbed.accounts import OPERATOR
+
     console.print(f"  log in as {OPERATOR} with the password {story.password}", markup=False)
 
 

@@ -42,10 +42,11 @@ def _gathered() -> dict[str, Any]:
     found = alarms.alarms(now)
     requests = activity.requests_by_status()
     queues = activity.queues()
+    sites = overview.site_bars(snapshot) if snapshot else []
     return {
         "made": now, "unavailable": unavailable, "inventory_version": snapshot.version if snapshot else None,
         "failing": {name: part.detail for name, part in parts.items() if not part.ok},
-        "sites": overview.site_bars(snapshot) if snapshot else [], "inventory": _inventory(),
+        "sites": sites, "over": len({site.site for site in sites if site.state == "over"}), "inventory": _inventory(),
         "activities": activity.activities(), "queues": queues, "rates": activity.rates(now),
         "held": sum(queue.files for queue in queues if queue.state == "held"),
         "requests": requests, "requests_open": sum(requests.get(status, 0) for status in OPEN_REQUEST), "alarms": found,

@@ -146,3 +146,8 @@ def test_it_is_plain_json(inventory: TestInventory) -> None:
 
     for told in (of_copy(inventory, [A], ["T2_*"]), of_deletion(inventory, [A], ["T1_A"])):
         assert json.loads(json.dumps(told.as_dict()))["kind"] == told.kind
+
+
+def test_a_copy_without_a_group_is_refused_as_asking_would_be(inventory: TestInventory) -> None:
+    with pytest.raises(Refused, match="missing parameter group"):
+        preview(inventory.snapshot(), "copy", ANN, Wanted([A], ["T2_B"]), RegistrySettings())

@@ -166,7 +166,7 @@ def test_only_operators_decide_and_only_over_what_waits() -> None:
     with pytest.raises(NotThere):
         approval.approve("deletion", made.pk, OPERATOR)
     approval.approve("copy", made.pk, OPERATOR)
-    with pytest.raises(ImpossibleTransition, match="is new and cannot be approved any more"):
+    with pytest.raises(ImpossibleTransition, match="is new and cannot be approved"):
         approval.approve("copy", made.pk, OPERATOR)
 
 

@@ -144,7 +144,7 @@ def test_the_owner_or_an_operator_cancels_while_it_is_new() -> None:
     assert placing.cancel("copy", made.pk, OPERATOR).status == "cancelled"
     activated = copy()
     requests.activate(activated, [("/A", "T2_B")])
-    with pytest.raises(ImpossibleTransition, match="is activated and cannot be cancelled any more"):
+    with pytest.raises(ImpossibleTransition, match="is activated and cannot be cancelled;"):
         placing.cancel("copy", activated.pk, ANN)
 
 
