@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from registry.access import Access
@@ -15,7 +15,7 @@ from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Boolean, Choice, Integer, Number, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere
+from registry.errors import Conflict, NotThere
 from registry.models import ApprovalRule
 
 FIELDS = by_name(*of_model(
@@ -108,8 +108,11 @@ def _saved(call: Call, rule: ApprovalRule) -> ApprovalRule:
         rule.full_clean()
     except ValidationError as error:
         raise Invalid([Wrong(name, "; ".join(says)) for name, says in error.message_dict.items()]) from None
-    with transaction.atomic():
-        rule.save()
+    try:
+        with transaction.atomic():
+            rule.save()
+    except IntegrityError:
+        raise Conflict(f"there is an approval rule {rule.name} already") from None  # made at the same moment
     return rule
 
 
