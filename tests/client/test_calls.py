@@ -7,7 +7,17 @@ import json
 
 import pytest
 
-from dynamo_client import AsyncDynamo, CannotConnect, Denied, Dynamo, DynamoError, NotThere, Refused, Unavailable
+from dynamo_client import (
+    AsyncDynamo,
+    CannotConnect,
+    Denied,
+    Dynamo,
+    DynamoError,
+    Misconfigured,
+    NotThere,
+    Refused,
+    Unavailable,
+)
 from testbed.processes import free_ports
 from tests.client.conftest import Answer
 
@@ -26,7 +36,7 @@ def test_no_server_is_told_at_once() -> None:
 
 @pytest.mark.parametrize("url", ["http://[broken", "nonsense", "ftp://example.org", "http://127.0.0.1:99999999"])
 def test_an_address_that_is_none_is_told(url: str) -> None:
-    with pytest.raises(CannotConnect), Dynamo(url) as client:
+    with pytest.raises((CannotConnect, Misconfigured)), Dynamo(url) as client:
         client.whoami()
 
 
