@@ -51,15 +51,18 @@ def start_mariadb(session: Session, port: int, name: str = "mariadb", *options: 
     server, install = _program("mariadbd"), _program("mariadb-install-db")
     data = session.directory / name
     account = ["--user=root"] if os.geteuid() == 0 else []
+    # Its own: a server that starts deletes the temporary tables in there, also those of another one.
+    temporary = session.directory / f"{name}-tmp"
+    temporary.mkdir(exist_ok=True)
     if not data.exists():
         subprocess.run(
             [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db",
-             "--innodb-log-file-size=32M", *account],
+             "--innodb-log-file-size=32M", f"--tmpdir={temporary}", *account],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
         )  # fmt: skip
     command = [
         server, "--no-defaults", f"--datadir={data}", f"--socket={session.directory / name}.sock",
-        "--bind-address=127.0.0.1", f"--port={port}", f"--pid-file={data / 'server.pid'}",
+        f"--tmpdir={temporary}", "--bind-address=127.0.0.1", f"--port={port}", f"--pid-file={data / 'server.pid'}",
         "--character-set-server=utf8mb4", "--collation-server=utf8mb4_bin",
         # Nothing here has to survive a power cut.
         "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=32M", *options, *account,
