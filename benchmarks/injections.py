@@ -10,13 +10,14 @@ INSERT with its COMMIT into the same database, or decoding the same JSON.
 
 from __future__ import annotations
 
-import contextlib
+import atexit
+import functools
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -37,9 +38,9 @@ _serial = count()
 
 def measure(datasets: int) -> list[Figure]:
     """Queueing by one client and by several, applying, and a document of 100,000 files."""
-    with _redis():
-        set_up()
-        return _figures(datasets)
+    _redis()
+    set_up()
+    return _figures(datasets)
 
 
 def _figures(datasets: int) -> list[Figure]:
@@ -123,27 +124,23 @@ def _document(dataset: str, block: str, site: str, files: int) -> Any:
     return {"dataset": [{"name": dataset, "status": "production", "blocks": [{"name": block, "files": rows}]}]}
 
 
-@contextlib.contextmanager
-def _redis() -> Iterator[None]:
-    """A Redis of its own, named to the settings before they are read."""
+@functools.cache
+def _redis() -> None:
+    """A Redis for as long as this process lives, named to the settings before they are read, which they are once."""
     from testbed.services import redis_program
 
-    with tempfile.TemporaryDirectory(
-        prefix="dynamo-", dir="/tmp"
-    ) as home:  # a socket's path has 107 characters at most
-        socket = Path(home) / "redis.sock"
-        os.environ["REDIS_URL"] = f"unix://{socket}"
-        command = [redis_program(), "--port", "0", "--unixsocket", str(socket), "--dir", home, "--save", ""]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-        try:
-            while not socket.exists():
-                if process.poll() is not None:
-                    raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-                time.sleep(0.01)
-            yield
-        finally:
-            process.terminate()
-            process.wait()
+    home = tempfile.mkdtemp(prefix="dynamo-", dir="/tmp")  # a socket's path has 107 characters at most
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    socket = Path(home) / "redis.sock"
+    os.environ["REDIS_URL"] = f"unix://{socket}"
+    command = [redis_program(), "--port", "0", "--unixsocket", str(socket), "--dir", home, "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    atexit.register(process.wait)
+    atexit.register(process.terminate)
+    while not socket.exists():
+        if process.poll() is not None:
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+        time.sleep(0.01)
 
 
 if __name__ == "__main__":
