@@ -30,22 +30,13 @@ def fetch(source: str) -> frozenset[str]:
 
 
 def _from_web(address: str) -> str:
-    there = address
-    for _ in range(_MOST_REDIRECTS + 1):
-        with outward.stream("GET", there, seconds=_TIMEOUT_SECONDS, given=address) as answer:
-            if not answer.is_redirect:
-                return _content(answer, address)
-            there = str(httpx.URL(there).join(answer.headers.get("location", "")))
-    raise ProtectedListError(f"{address} leads from one address to the next without end; nothing is deleted")
-
-
-def _content(answer: httpx.Response, address: str) -> str:
-    answer.raise_for_status()
-    content = bytearray()
-    for part in answer.iter_bytes():
-        content += part
-        if len(content) > _MOST_BYTES:
-            raise ProtectedListError(f"{address} gives more than {_MOST_BYTES} bytes; nothing is deleted")
+    with outward.followed(address, seconds=_TIMEOUT_SECONDS, most=_MOST_REDIRECTS) as answer:
+        answer.raise_for_status()
+        content = bytearray()
+        for part in answer.iter_bytes():
+            content += part
+            if len(content) > _MOST_BYTES:
+                raise ProtectedListError(f"{address} gives more than {_MOST_BYTES} bytes; nothing is deleted")
     return content.decode()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,6 +38,27 @@ def stream(method: str, url: str, *, seconds: float, given: str = "", **more: An
         client.stream(method, url, **more) as answer,
     ):
         yield answer
+
+
+@contextmanager
+def followed(
+    url: str, *, seconds: float, most: int, check: Callable[[str, str], None] | None = None, **more: Any
+) -> Iterator[httpx.Response]:
+    """The answer of ``url``, or of where it leads in ``most`` redirects; ``check`` raises for what it must not lead to (from, to).
+
+    Raises httpx.HTTPError.
+    """
+    there = url
+    for _ in range(most + 1):
+        with stream("GET", there, seconds=seconds, given=url, **more) as answer:
+            if not answer.is_redirect:
+                yield answer
+                return
+            target = str(httpx.URL(there).join(answer.headers.get("location", "")))
+        if check is not None:
+            check(there, target)
+        there = target
+    raise httpx.TooManyRedirects("it leads from one address to the next without end")
 
 
 class _Outside(httpx.HTTPTransport):

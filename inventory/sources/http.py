@@ -86,23 +86,20 @@ class HttpJson:
 
     def _answer(self) -> bytes:
         """The bytes of the answer; redirects are followed on the same host only, the size and the time are bounded."""
-        address, ends = self.url, time.monotonic() + self.seconds
+        ends = time.monotonic() + self.seconds
         headers = {
             "Accept": "application/json",
             **({"Authorization": f"Bearer {_token(self.token)}"} if self.token else {}),
         }
-        for _ in range(_MOST_REDIRECTS + 1):
-            with outward.stream("GET", address, seconds=self.seconds, given=self.url, headers=headers) as answer:
-                if not answer.is_redirect:
-                    return self._body(answer, ends)
-                target = str(httpx.URL(address).join(answer.headers.get("location", "")))
-            old, new = urlsplit(address), urlsplit(target)
-            if (new.scheme, new.netloc) != (old.scheme, old.netloc):
-                raise SourceFailed(
-                    f"{self.url} leads elsewhere, to {target[:200]}; configure that address if it is right"
-                )
-            address = target
-        raise SourceFailed(f"{self.url} leads from one address to the next without end")
+        with outward.followed(
+            self.url, seconds=self.seconds, most=_MOST_REDIRECTS, check=self._same_host, headers=headers
+        ) as answer:
+            return self._body(answer, ends)
+
+    def _same_host(self, address: str, target: str) -> None:
+        old, new = urlsplit(address), urlsplit(target)
+        if (new.scheme, new.netloc) != (old.scheme, old.netloc):
+            raise SourceFailed(f"{self.url} leads elsewhere, to {target[:200]}; configure that address if it is right")
 
     def _body(self, answer: httpx.Response, ends: float) -> bytes:
         if answer.status_code != httpx.codes.OK:
