@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,19 +37,29 @@ def in_force(now: datetime) -> QuerySet[ApplicationLock]:
     return ApplicationLock.objects.filter(Q(expires=None) | Q(expires__gt=now)).order_by("id")
 
 
+def _standing(locks: Iterable[ApplicationLock]) -> dict[str, list[list[ApplicationLock]]]:
+    """By application the locks of each user and service, in order of their first asking: the first ones hold it, the others wait."""
+    found: dict[str, dict[tuple[str, str], list[ApplicationLock]]] = {}
+    for row in locks:
+        found.setdefault(row.application, {}).setdefault((row.user, row.service), []).append(row)
+    return {application: list(by_who.values()) for application, by_who in found.items()}
+
+
 def queue(application: str) -> list[Holder]:
     """Who holds the application, then who waits for it in order of asking; each user and service once."""
-    found: dict[tuple[str, str], list[ApplicationLock]] = {}
-    for row in in_force(timezone.now()).filter(application=application):
-        found.setdefault((row.user, row.service), []).append(row)
-    return [_holder(rows) for rows in found.values()]
+    found = _standing(in_force(timezone.now()).filter(application=application))
+    return [_holder(rows) for rows in found.get(application, [])]
 
 
 def queues() -> dict[str, list[Holder]]:
     """The queues of all applications that somebody holds, by name."""
-    names = in_force(timezone.now()).values_list("application", flat=True).order_by("application").distinct()
-    found = {name: queue(name) for name in names}
-    return {name: holders for name, holders in found.items() if holders}
+    found = sorted(_standing(in_force(timezone.now())).items())
+    return {application: [_holder(rows) for rows in standing] for application, standing in found}
+
+
+def holding() -> set[int]:
+    """Numbers of the locks that hold an application, and do not wait for it."""
+    return {row.pk for standing in _standing(in_force(timezone.now())).values() for row in standing[0]}
 
 
 def held(application: str) -> Holder | None:

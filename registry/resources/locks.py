@@ -33,13 +33,7 @@ FIELDS = by_name(*of_model(
 
 def _holding(_: Snapshot, rows: pl.DataFrame) -> pl.Series:
     """Whether each lock is one of who holds its application, and does not wait for it."""
-    first: dict[str, tuple[str, str]] = {}
-    holding = set()
-    for row in applock.in_force(timezone.now()):
-        who = (row.user, row.service)
-        if first.setdefault(row.application, who) == who:
-            holding.add(row.pk)
-    return rows["id"].is_in(holding)
+    return rows["id"].is_in(applock.holding())
 
 
 HELD = by_name(
