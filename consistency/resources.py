@@ -98,10 +98,7 @@ def _paths(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _found(call: Call) -> Check:
-    row = Check.objects.filter(pk=call.path["number"]).first()
-    if row is None:
-        raise NotThere(f"there is no check {call.path['number']}")
-    return row
+    return call.one(Check.objects.all(), "there is no check")
 
 
 urlpatterns = [

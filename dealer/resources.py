@@ -142,10 +142,7 @@ class Rules(Resource):
 
 
 def _found(call: Call) -> Cycle:
-    row = Cycle.objects.filter(pk=call.path["number"]).first()
-    if row is None:
-        raise NotThere(f"there is no Dealer cycle {call.path['number']}")
-    return row
+    return call.one(Cycle.objects.all(), "there is no Dealer cycle")
 
 
 urlpatterns = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -36,7 +35,6 @@ _OTHERS = {
     "partition": "which partition's cycles; has to be given", "since": "cycles begun from then on", "until": "cycles begun before then",
     "by": "site: for each site apart", "per": f"{', '.join(PERIODS)}: for each period apart",
 }  # fmt: skip
-_MOMENT = field("since", "time", "")
 
 
 class Lines(Resource):
@@ -48,9 +46,11 @@ class Lines(Resource):
         query = call.query
         if "partition" not in query:
             raise asking.wrong("partition", "say which partition; `/api/v1/detox/partitions` lists them")
-        by, per = _chosen(query, "by", ("site",)), _chosen(query, "per", PERIODS)
+        by, per = asking.chosen(query, "by", ("site",)), asking.chosen(query, "per", PERIODS)
         partition = asking.one("partition", query["partition"])
-        found = read(partition, _moment(query, "since"), _moment(query, "until"), by == "site").accounts(per)
+        found = read(partition, asking.moment(query, "since"), asking.moment(query, "until"), by == "site").accounts(
+            per
+        )
         nothing = [pl.lit(None, pl.String).alias(name) for name in ("period", "site") if name not in found.columns]
         return (
             found.with_columns(nothing).select(pl.col("period").cast(pl.String), pl.exclude("period")).select(*FIELDS)
@@ -80,19 +80,6 @@ class Now(Resource):
         if ids.is_empty():
             raise NotThere(f"the inventory has no dataset {name[:200]!r}")
         return json.loads(json.dumps(present.of_dataset(snapshot, int(ids[0]), int(time.time())), default=str))
-
-
-def _chosen(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> str | None:
-    if name not in query:
-        return None
-    value = asking.one(name, query[name])
-    if value not in known:
-        raise asking.wrong(name, f"choose from {', '.join(known)}")
-    return value
-
-
-def _moment(query: Mapping[str, Sequence[str]], name: str) -> int | None:
-    return asking.value_of(name, asking.one(name, query[name]), _MOMENT) if name in query else None
 
 
 urlpatterns = [

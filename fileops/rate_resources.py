@@ -24,7 +24,6 @@ FIELDS = by_name(
 _STEPS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _BY = ("destination", "source", "link")
 _MOST_STEPS = 5000
-_MOMENT = field("since", "time", "")
 _OTHERS = {
     "since": "begin; else a day before the end", "until": "end; else now",
     "step": f"{', '.join(_STEPS)}; else hour", "by": f"{', '.join(_BY)}; else destination, which for deletions is the site",
@@ -37,7 +36,8 @@ class _Rates(Resource):
     @table(FIELDS, **_OTHERS)
     def list(self, call: Call) -> pl.DataFrame:
         """Files and bytes that ended well, and failed attempts, for each step of time; steps in which nothing ended are left out."""
-        step, by = _STEPS[_chosen(call.query, "step", tuple(_STEPS), "hour")], _chosen(call.query, "by", _BY, _BY[0])
+        step = _STEPS[asking.chosen(call.query, "step", tuple(_STEPS)) or "hour"]
+        by = asking.chosen(call.query, "by", _BY) or _BY[0]
         # Whole seconds: what ended just now falls into the last step.
         until = _moment(call.query, "until") or timezone.now().replace(microsecond=0) + timedelta(seconds=1)
         try:
@@ -67,19 +67,10 @@ class DeletionRates(_Rates):
     of = Operation.DELETE
 
 
-def _chosen(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str], usual: str) -> str:
-    value = asking.one(name, query[name]) if name in query else usual
-    if value not in known:
-        raise asking.wrong(name, f"choose from {', '.join(known)}")
-    return value
-
-
 def _moment(query: Mapping[str, Sequence[str]], name: str) -> datetime | None:
-    if name not in query:
-        return None
-    seconds = asking.value_of(name, asking.one(name, query[name]), _MOMENT)
+    seconds = asking.moment(query, name)
     try:
-        return datetime.fromtimestamp(seconds, UTC)
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError):
         raise asking.wrong(name, "is no time that can be") from None
 

@@ -18,7 +18,6 @@ from registry.api.rows import of_model
 from registry.api.schema import example
 from registry.api.strict import Body, Boolean, Choice, Integer, Items, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere
 
 TOLD_AS[ImpossibleTransition] = "conflict"
 _MOST_CHOSEN = 10_000
@@ -142,10 +141,7 @@ class FileOperations(Resource):
 
 
 def _found(call: Call, **more: Any) -> Subscription:
-    row = Subscription.objects.filter(pk=call.path["number"], **more).first()
-    if row is None:
-        raise NotThere(f"there is no such file operation {call.path['number']}")
-    return row
+    return call.one(Subscription.objects.filter(**more), "there is no such file operation")
 
 
 _OPERATE = Access(change=("operator", "fileops"), target="fileops", within=True)

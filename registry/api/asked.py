@@ -111,6 +111,21 @@ def one(name: str, values: Sequence[str]) -> str:
     return values[0]
 
 
+def chosen(query: Mapping[str, Sequence[str]], name: str, known: Sequence[str]) -> str | None:
+    """The only value of a parameter, one of ``known``; None: it is not given."""
+    if name not in query:
+        return None
+    value = one(name, query[name])
+    if value not in known:
+        raise wrong(name, f"choose from {', '.join(known)}")
+    return value
+
+
+def moment(query: Mapping[str, Sequence[str]], name: str) -> int | None:
+    """The only value of a parameter, as UTC seconds; None: it is not given."""
+    return None if name not in query else _seconds(name, one(name, query[name]))
+
+
 def integer(name: str, text: str, least: int = 0, most: int = _LARGEST - 1) -> int:
     """A whole number from ``least`` to ``most``."""
     digits = text.strip()
@@ -197,6 +212,10 @@ def _boolean(name: str, text: str, field: Field) -> bool:
 
 
 def _time(name: str, text: str, field: Field) -> int:
+    return _seconds(name, text)
+
+
+def _seconds(name: str, text: str) -> int:
     digits = text.strip()
     if digits.isascii() and digits.isdigit() and 9 <= len(digits) <= 12:
         return int(digits)

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial, wraps
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 from drf_spectacular.utils import extend_schema
@@ -43,12 +43,16 @@ from registry.api.rows import of_rows, row_of
 from registry.api.strict import Body, Query, values_of
 from registry.asking import Asker
 from registry.callers import Caller, caller_of
+from registry.errors import NotThere
 
 ACCEPTED: Mapping[str, Any] = {
     "type": "object", "required": ["queued"], "additionalProperties": False,
     "properties": {"queued": {"type": "string", "description": "the task that a worker does; see `/api/v1/jobs` and `/api/v1/runs`"}},
 }  # fmt: skip
 """What is answered when a worker is to do it."""
+
+
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass
@@ -82,6 +86,13 @@ class Call:
     ) -> None:
         """Note a change of the caller's in the audit log, where the service that made it does not."""
         audit.record(self.caller, action, target, before, after)
+
+    def one(self, rows: QuerySet[Row], called: str, more: str = "") -> Row:
+        """That of ``rows`` whose number the address has; ``called``, ``more``: for the error. Raises NotThere."""
+        row = rows.filter(pk=self.path["number"]).first()
+        if row is None:
+            raise NotThere(f"{called} {self.path['number']}{more}")
+        return row
 
     def made(self, data: Any, location: str, *, new: bool = True) -> Response:
         """The answer to a POST that made something, or found what was made before: 201 or 200, with its address."""

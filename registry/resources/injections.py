@@ -17,7 +17,7 @@ from registry.api.columns import by_name
 from registry.api.rows import of_model, row_of
 from registry.api.strict import Boolean, Query
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere, Refused
+from registry.errors import Refused
 from registry.models import Injection
 
 FIELDS = by_name(*of_model(
@@ -78,10 +78,7 @@ class Injections(Resource):
     @operation(answer=FIELDS)
     def show(self, call: Call) -> Injection:
         """Where one stands: queued, recorded, applied (with the inventory's version) or refused (with the reason)."""
-        row = Injection.objects.filter(kind=self.kind, pk=call.path["number"]).defer("content").first()
-        if row is None:
-            raise NotThere(f"there is no {self.address[:-1]} {call.path['number']}")
-        return row
+        return call.one(Injection.objects.filter(kind=self.kind).defer("content"), f"there is no {self.address[:-1]}")
 
 
 class Invalidations(Injections):

@@ -16,7 +16,6 @@ from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Items, Number, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere
 from registry.models import ApiToken, UserDN
 
 TOKENS = by_name(*of_model(ApiToken, "id", "service", "scopes", "created", "expires", "last_used", "revoked"))
@@ -116,10 +115,7 @@ def _own(call: Call) -> QuerySet[ApiToken]:
 
 
 def _one(call: Call) -> ApiToken:
-    row = _own(call).filter(pk=call.path["number"]).first()
-    if row is None:
-        raise NotThere(f"you have no token {call.path['number']}")
-    return row
+    return call.one(_own(call), "you have no token")
 
 
 _OWN = Access(read=KNOWN, change=KNOWN)

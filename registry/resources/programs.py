@@ -200,10 +200,7 @@ def _content(text: str | None) -> bytes | None:
 
 
 def _program(call: Call) -> Application:
-    row = Application.objects.filter(pk=call.path["number"]).first()
-    if row is None:
-        raise NotThere(f"there is no program {call.path['number']}")
-    return row
+    return call.one(Application.objects.all(), "there is no program")
 
 
 def _sequence(call: Call) -> str:

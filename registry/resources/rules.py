@@ -15,7 +15,7 @@ from registry.api.rows import of_model, row_of
 from registry.api.schema import example
 from registry.api.strict import Body, Boolean, Choice, Integer, Number, Text
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import Conflict, NotThere
+from registry.errors import Conflict
 from registry.models import ApprovalRule
 
 FIELDS = by_name(*of_model(
@@ -93,10 +93,7 @@ class Rules(Resource):
 
 
 def _found(call: Call, rules: QuerySet[ApprovalRule] | None = None) -> ApprovalRule:
-    rule = (ApprovalRule.objects.all() if rules is None else rules).filter(pk=call.path["number"]).first()
-    if rule is None:
-        raise NotThere(f"there is no approval rule {call.path['number']}")
-    return rule
+    return call.one(ApprovalRule.objects.all() if rules is None else rules, "there is no approval rule")
 
 
 def _saved(call: Call, rule: ApprovalRule) -> ApprovalRule:

@@ -12,7 +12,6 @@ from registry.access import Access
 from registry.api.columns import by_name
 from registry.api.rows import of_model
 from registry.api.writing import Call, Resource, listing, operation, route
-from registry.errors import NotThere
 from scheduler.models import Job, Run, RunLog
 
 FIELDS = by_name(*of_model(
@@ -25,6 +24,7 @@ JOB = by_name(*of_model(
 ))  # fmt: skip
 # An error is what the process wrote last, whatever that was.
 JOBS = {name: column for name, column in JOB.items() if name not in ("arguments", "error")}
+_FORGOTTEN = "; ended ones are kept for a while only"
 
 
 class Ended(serializers.Serializer[Any]):
@@ -68,17 +68,11 @@ class Jobs(Resource):
     @operation(answer=JOB)
     def show(self, call: Call) -> Job:
         """One job, with what it was given and why it failed."""
-        row = Job.objects.filter(pk=call.path["number"]).first()
-        if row is None:
-            raise NotThere(f"there is no job {call.path['number']}; ended ones are kept for a while only")
-        return row
+        return call.one(Job.objects.all(), "there is no job", _FORGOTTEN)
 
 
 def _found(call: Call) -> Run:
-    row = Run.objects.filter(pk=call.path["number"]).first()
-    if row is None:
-        raise NotThere(f"there is no run {call.path['number']}; ended ones are kept for a while only")
-    return row
+    return call.one(Run.objects.all(), "there is no run", _FORGOTTEN)
 
 
 urlpatterns = [
