@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from detox import comparing, confirming, explain, history, line_resources, monitor, ordering, tasks
 from detox.asking import Question
 from detox.counterfactual import kept
-from detox.counterfactual.search import Limits
+from detox.counterfactual.search import FOR_THE_WEB
 from detox.given import CannotExplain
 from detox.models import Comparison, Cycle, CycleSite
 from detox.policies import PolicyUnreadable
@@ -27,7 +27,7 @@ from registry.api.schema import example
 from registry.api.strict import Body, Boolean, Integer, Items, Query, Text
 from registry.api.tables import field, table
 from registry.api.writing import ACCEPTED, Call, Resource, listing, operation, route
-from registry.errors import Busy, NotThere
+from registry.errors import Busy
 from scheduler.sending import NoBroker, queue
 
 TOLD_AS.update({
@@ -61,7 +61,6 @@ TURNING = {
     "additionalProperties": True,
     "description": "What `manage.py detox explain` tells of changes: each with what it would have made of the replica.",
 }
-_SECONDS = 15.0
 _DECIDING = threading.BoundedSemaphore(1)
 """Decides a cycle again many times: one such question at a time."""
 PARTITIONS = {
@@ -161,7 +160,7 @@ class Cycles(Resource):
         if not _DECIDING.acquire(blocking=False):
             raise Busy("the changes to another decision are being looked for; try again in a moment")
         try:
-            return kept.of_cycle(row, call.query["site"], call.query["dataset"], Limits(seconds=_SECONDS))
+            return kept.of_cycle(row, call.query["site"], call.query["dataset"], FOR_THE_WEB)
         finally:
             _DECIDING.release()
 
@@ -205,10 +204,7 @@ class Comparisons(Resource):
     def show(self, call: Call) -> Comparison:
         """One question with its answer, when that is there."""
         comparing.give_up_late()
-        row = Comparison.objects.filter(pk=call.path["number"]).first()
-        if row is None:
-            raise NotThere(f"there is no comparison {call.path['number']}; they are kept for a while only")
-        return row
+        return call.one(Comparison.objects.all(), "there is no comparison", "; they are kept for a while only")
 
 
 def _sent(row: Comparison) -> None:
@@ -220,10 +216,7 @@ def _sent(row: Comparison) -> None:
 
 
 def _found(call: Call) -> Cycle:
-    row = Cycle.objects.filter(pk=call.path["number"]).first()
-    if row is None:
-        raise NotThere(f"there is no Detox cycle {call.path['number']}")
-    return row
+    return call.one(Cycle.objects.all(), "there is no Detox cycle")
 
 
 _OPERATE = Access(change=("operator", "detox"), target="detox")

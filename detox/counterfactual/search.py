@@ -29,6 +29,10 @@ class Limits:
     seconds: float = 30.0
 
 
+FOR_THE_WEB = Limits(seconds=15.0)
+"""Where somebody waits for a page or an answer."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """Changes that, made together, turn the decision: verified."""

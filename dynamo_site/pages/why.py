@@ -9,13 +9,11 @@ from django.views.decorators.http import require_safe
 
 from detox import explain, given, monitor
 from detox.counterfactual import kept
-from detox.counterfactual.search import Limits
+from detox.counterfactual.search import FOR_THE_WEB
 from detox.models import Cycle
 from detox.report import order_text
 from dynamo_site.pages.detox import cycle_called
 from dynamo_site.pages.shell import page
-
-_SECONDS = 15.0
 
 
 @require_safe
@@ -43,7 +41,7 @@ def _changes(request: HttpRequest, row: Cycle, place: str, dataset: str) -> dict
     """What would have turned it; of a large cycle only when that is asked for, as it takes long."""
     if "changes" not in request.GET and not kept.is_quick(row):
         return None
-    return kept.of_cycle(row, place, dataset, Limits(seconds=_SECONDS))
+    return kept.of_cycle(row, place, dataset, FOR_THE_WEB)
 
 
 def _look(look: dict[str, Any]) -> dict[str, Any]:
