@@ -51,22 +51,19 @@ class CallThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: object) -> bool:
         """Whether the caller has calls left in this minute. Redis away: yes, as this protects the server, and guards no right."""
         known = request.auth is not None
-        who = f"user:{request.user.pk}" if known else f"address:{caller_of(request._request).address}"
-        most, count = _number(who, known, self._now)
+        user = request.user.pk if known else None
+        most, count = _number(user, caller_of(request._request).address, self._now)
         if count is None:
             return True
         view.limits = {  # type: ignore[attr-defined]
             "X-RateLimit-Limit": str(most), "X-RateLimit-Remaining": str(max(0, most - count)),
-            "X-RateLimit-Reset": str(self._left()),
+            "X-RateLimit-Reset": str(_left(self._now)),
         }  # fmt: skip
         return count <= most
 
     def wait(self) -> float:
         """Seconds until the next minute begins."""
-        return float(self._left())
-
-    def _left(self) -> int:
-        return _left(self._now)
+        return float(_left(self._now))
 
 
 def require_room(request: HttpRequest) -> None:
@@ -75,16 +72,16 @@ def require_room(request: HttpRequest) -> None:
     By its user where it was looked up who calls, else by the address.
     """
     caller, now = looked_up(request), time.time()
-    known = caller is not None and caller.known
-    who = f"user:{caller.user.pk}" if caller is not None and known else f"address:{front.address_of(request)}"
-    most, count = _number(who, known, now)
+    user = caller.user.pk if caller is not None and caller.known else None
+    most, count = _number(user, front.address_of(request), now)
     if count is not None and count > most:
         raise TooManyCalls(f"more than {most} calls in a minute; wait {_left(now)} seconds", _left(now))
 
 
-def _number(who: str, known: bool, now: float) -> tuple[int, int | None]:
-    """How many calls there may be in a minute, and the number of this one; None: nobody counts."""
-    most = _limit(known)
+def _number(user: int | None, address: str, now: float) -> tuple[int, int | None]:
+    """How many calls there may be in a minute by a user (None: from the address), and the number of this one; None: nobody counts."""
+    most = _limit(user is not None)
+    who = f"address:{address}" if user is None else f"user:{user}"
     return most, _counted(_KEY.format(who=who, window=int(now) // _WINDOW)) if most > 0 else None
 
 
