@@ -14,18 +14,14 @@ import atexit
 import functools
 import json
 import os
-import shutil
-import subprocess
-import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from benchmarks.changes import insert
 from benchmarks.measuring import Figure, main, seconds
-from benchmarks.serving import served, set_up
+from benchmarks.serving import own_redis, served, set_up
 
 SMALL = 2000
 CLIENTS = 4
@@ -127,20 +123,9 @@ def _document(dataset: str, block: str, site: str, files: int) -> Any:
 @functools.cache
 def _redis() -> None:
     """A Redis for as long as this process lives, named to the settings before they are read, which they are once."""
-    from testbed.services import redis_program
-
-    home = tempfile.mkdtemp(prefix="dynamo-", dir="/tmp")  # a socket's path has 107 characters at most
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    socket = Path(home) / "redis.sock"
-    os.environ["REDIS_URL"] = f"unix://{socket}"
-    command = [redis_program(), "--port", "0", "--unixsocket", str(socket), "--dir", home, "--save", ""]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    atexit.register(process.wait)
-    atexit.register(process.terminate)
-    while not socket.exists():
-        if process.poll() is not None:
-            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-        time.sleep(0.01)
+    stack = ExitStack()
+    os.environ["REDIS_URL"] = stack.enter_context(own_redis())
+    atexit.register(stack.close)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import selectors
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,14 +24,13 @@ from urllib.parse import quote
 import numpy as np
 
 from benchmarks.measuring import Figure, main
-from benchmarks.serving import Served, peak_memory_of, served, set_up
+from benchmarks.serving import Served, own_redis, peak_memory_of, served, set_up, until
 
 _ROOT = Path(__file__).resolve().parents[1]
 _WORKERS, _THREADS = 2, 8
 _SAMPLES = 600
 _RATE_SECONDS = 5.0
 _CONNECTIONS = 8
-_START_SECONDS = 60.0
 _UNLIMITED = 10**9
 _LONGEST_EACH = 2.5
 """Milliseconds: 400 requests a second."""
@@ -129,20 +127,11 @@ def _streams(web: Web, datasets: int) -> list[Figure]:
 def _redis(server: Served) -> Iterator[dict[str, str]]:
     """A Redis that counts calls, without a limit."""
     from inventory.models import TunedSetting
-    from testbed.services import redis_program
 
     for name in ("calls_per_minute", "anonymous_calls_per_minute"):
         TunedSetting.objects.update_or_create(component="registry", name=name, defaults={"value": _UNLIMITED})
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "redis.sock"
-        command = [redis_program(), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            _until(path.exists)
-            yield os.environ | server.environment | {"REDIS_URL": f"unix://{path}"}
-        finally:
-            process.kill()
-            process.wait()
+    with own_redis() as url:
+        yield os.environ | server.environment | {"REDIS_URL": url}
 
 
 @contextmanager
@@ -158,7 +147,7 @@ def _web(environment: dict[str, str]) -> Iterator[Web]:
     with log.open("w") as stream:
         process = subprocess.Popen(command, env=environment, cwd=_ROOT, stdout=stream, stderr=stream)
     try:
-        _until(lambda: answers(port) and log.read_text().count("Booting worker") == _WORKERS)
+        until(lambda: answers(port) and log.read_text().count("Booting worker") == _WORKERS, process, log)
         web = Web(port, process.pid)
         _warm(web)
         yield web
@@ -288,15 +277,6 @@ def _copied(size: int) -> float:
             seconds = time.perf_counter() - began
         process.wait()
     return seconds
-
-
-def _until(ready: object) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    assert callable(ready)
-    while not ready():
-        if time.monotonic() > deadline:
-            sys.exit("a server of the benchmark does not start")
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +92,7 @@ def served(image: Image | None) -> Iterator[Served]:
         command = [sys.executable, str(_ROOT / "manage.py"), "inventory_server"]
         process = subprocess.Popen(command, env=os.environ | environment, stdout=stream, stderr=stream)
     try:
-        _wait(process, log)
+        until(lambda: "ready at" in log.read_text(), process, log)
         started = time.perf_counter() - began
         yield Served(
             ServerBackend(url, _TOKEN, places[0]), ServerBackend(url, _TOKEN, None), process.pid, started, environment
@@ -103,12 +103,32 @@ def served(image: Image | None) -> Iterator[Served]:
         _forget(places)
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
+def until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path | None = None) -> None:
+    """Wait until a server of the benchmark serves; without it the benchmark ends, with what is in ``log``."""
     deadline = time.monotonic() + _START_SECONDS
-    while "ready at" not in log.read_text():
+    while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            sys.exit(f"the server does not start:\n{log.read_text()}")
+            sys.exit(f"{process.args!r} does not start:\n{log.read_text() if log else ''}")
+        # Short, as starts are measured, too.
         time.sleep(0.01)
+
+
+@contextmanager
+def own_redis() -> Iterator[str]:
+    """A Redis of the benchmark's own: its URL."""
+    from testbed.services import redis_program
+
+    # Not where TMPDIR says: a socket's path has 107 characters at most.
+    with tempfile.TemporaryDirectory(prefix="dynamo-", dir="/tmp") as directory:
+        path = Path(directory) / "redis.sock"
+        command = [redis_program(), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        try:
+            until(path.exists, process)
+            yield f"unix://{path}"
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _forget(places: list[Path]) -> None:
