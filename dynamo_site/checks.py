@@ -59,7 +59,7 @@ def check_web_server_in_front(**_: Any) -> list[CheckMessage]:
     if is_near and not settings.PROXY_SECRET:
         what = "DYNAMO_PROXY_SECRET is empty: every program on this machine could be any user"
         found.append(Error(what, hint=_SECRET, id="dynamo.E005"))
-    if str(settings.PROXY_SECRET) in _EXAMPLES:
+    if settings.PROXY_SECRET in _EXAMPLES:
         found.append(Error("DYNAMO_PROXY_SECRET is still that of the example", hint=_SECRET, id="dynamo.E005"))
     return found
 

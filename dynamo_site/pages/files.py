@@ -51,8 +51,13 @@ def files(request: HttpRequest) -> HttpResponse:
     }  # fmt: skip
     return page(
         request, "files", "files", data, text=text, site=chosen["site"], reason=chosen["reason"],
-        may_release=rights.reaches(caller_of(request), "operator", "fileops", sites=[chosen["site"]] if chosen["site"] else None) and bool(chosen["site"] or chosen["reason"]),
+        may_release=bool(chosen["site"] or chosen["reason"]) and _releases(request, chosen["site"]),
     )  # fmt: skip
+
+
+def _releases(request: HttpRequest, site: str) -> bool:
+    """Whether the caller may release what is held at the site ("": at all)."""
+    return rights.reaches(caller_of(request), "operator", "fileops", sites=[site] if site else None)
 
 
 @require_safe
